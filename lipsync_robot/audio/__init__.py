@@ -1,0 +1,1 @@
+"""Sound in and out: microphone, files, streaming log-mel, delayed playback."""

@@ -1,0 +1,55 @@
+"""Sound from a microphone, with the moments at which it was captured."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import BadInputError
+from .mel import HOP, SAMPLE_RATE
+
+
+class MicrophoneError(BadInputError):
+    """There is no such microphone, or it does not record what is needed."""
+
+
+class Microphone:
+    """Records 16 kHz mono in blocks of 20 ms, on PortAudio's own thread, until closed."""
+
+    def __init__(self, device: str, heard: Callable[[np.ndarray, float], None]) -> None:
+        """device: PortAudio's name or a part of it, "" for the default; heard: takes (320,) int16 and the moment of the
+        first sample in s since the epoch. Raises MicrophoneError, naming the devices there are."""
+        sounddevice = portaudio()
+        self.dropped = 0  # blocks that PortAudio says it lost
+
+        def captured(block: bytes, _: int, moments: Any, status: Any) -> None:
+            self.dropped += bool(status.input_overflow)
+            ago = moments.currentTime - moments.inputBufferAdcTime
+            if not 0 < moments.inputBufferAdcTime <= moments.currentTime:  # some drivers do not tell
+                ago = HOP / SAMPLE_RATE
+            heard(np.frombuffer(block, np.int16), time.time() - ago)
+
+        try:
+            self._stream = sounddevice.RawInputStream(
+                SAMPLE_RATE, HOP, device or None, channels=1, dtype="int16", callback=captured
+            )
+            self._stream.start()
+        except (sounddevice.PortAudioError, ValueError) as error:
+            names = [d["name"] for d in sounddevice.query_devices() if d["max_input_channels"] > 0]
+            there = ", ".join(names) or "none at all"
+            raise MicrophoneError(
+                f"microphone {device or '(default)'!r}: cannot record ({error}). Microphones here: {there}."
+            ) from error
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def portaudio() -> Any:
+    """The sounddevice module, whose import needs the PortAudio library. Raises MicrophoneError."""
+    try:
+        import sounddevice
+    except OSError as error:
+        raise MicrophoneError("the PortAudio library is missing. Run: sudo apt-get install libportaudio2") from error
+    return sounddevice

@@ -1,0 +1,146 @@
+"""`lipsync-robot speak`: the whole chain from sound to servos in one process, then the film and the report."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from ..audio import files
+from ..errors import BadInputError
+from ..motors import description
+from ..motors.maestro import Maestro
+from ..resources import resource
+
+CHAIN = ["motor_driver", "inverse_model", "retarget", "audio2landmark", "speaker", "recorder"]
+REFRESH_S = 0.1
+PATIENCE_S = 20.0  # for all nodes to find one another
+AFTER_S = 1.2  # after the last sound: its motion, and the driver's last figures, which come once a second
+
+
+def speak(
+    file: Annotated[
+        Path | None, typer.Argument(help="Sound to speak; a recording that comes with the package if left out.")
+    ] = None,
+    mic: Annotated[bool, typer.Option("--mic", help="Speak along with the microphone until Ctrl-C.")] = False,
+    device: Annotated[str, typer.Option(help="Microphone, by PortAudio's name or a part of it.")] = "",
+    robot: Annotated[str, typer.Option(help="Robot description: `twin`, or the path of a YAML file.")] = "twin",
+    port: Annotated[str | None, typer.Option(help="Serial port of a real robot's Maestro, such as /dev/ttyACM0.")] = None,
+    video: Annotated[Path | None, typer.Option(help="Film the twin into this MP4, with its sound.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings of all nodes, instead of the package's speak.yaml.")] = None,
+) -> None:
+    """A face speaks in sync with the sound.
+
+    With no robot the MuJoCo twin speaks, behind a virtual servo controller. Examples:
+
+      lipsync-robot speak --video out/speak.mp4
+
+      lipsync-robot speak hello.flac --port /dev/ttyACM0
+
+      lipsync-robot speak --mic
+    """
+    console = Console(stderr=True, highlight=False)
+    source = _source(file, mic)
+    twin = port is None
+    if video and not twin:
+        raise BadInputError("--video films the twin: leave out --port, or leave out --video.")
+    if mic and file:
+        raise BadInputError("speak either a file or the microphone, not both.")
+    overrides = _overrides(source, device, robot, port)
+    settings = config or resource("config/speak.yaml")
+    if not settings.is_file():
+        raise BadInputError(f"{settings}: no such settings file.")
+
+    from .report import Usage, report, table  # here, so that --help needs neither ROS nor MuJoCo
+
+    usage = Usage()
+    recorder, figures, stopped = _run(console, source, twin, settings, overrides)
+    usage.stop()
+    if stopped and not mic:
+        console.print(" stopped; the face is at neutral")
+        raise KeyboardInterrupt
+    if recorder.faces == 0:
+        raise BadInputError("nothing was heard, so nothing was said.")
+    result = report(console, recorder, figures, usage, video)
+    if json_file:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(json.dumps(result, indent=2) + "\n")
+    table(console, result, [path for path in (video, json_file) if path])
+
+
+def _source(file: Path | None, mic: bool) -> Path | None:
+    """The file to speak, None for the microphone; proves that a file can be decoded before anything is started."""
+    if mic:
+        return None
+    path = file or resource("samples/avonlea.opus")
+    next(files.decode(path))
+    return path.resolve()
+
+
+def _overrides(source: Path | None, device: str, robot: str, port: str | None) -> dict[str, dict[str, Any]]:
+    overrides: dict[str, dict[str, Any]] = {"microphone": {"device": device}}
+    if source is not None:
+        overrides["audio_file"] = {"file": str(source)}
+    if robot != "twin":
+        path = Path(robot).resolve()
+        for node in ("motor_driver", "inverse_model"):
+            overrides.setdefault(node, {})["robot"] = str(path)
+    if port is not None:
+        described = description.load(Path(robot) if robot != "twin" else resource("config/robots/twin.yaml"))
+        Maestro(port, described.baud, [motor.channel for motor in described.motors]).close()
+        overrides.setdefault("motor_driver", {})["port"] = str(Path(port).resolve())
+    return overrides
+
+
+def _run(console: Console, source: Path | None, twin: bool, settings: Path, overrides: dict) -> tuple[Any, dict, bool]:
+    """Speaks -> the recorder with all it heard, what the nodes say of themselves, whether it was stopped from outside."""
+    from ..nodes.composed import composed
+
+    names = (["twin"] if twin else []) + CHAIN + ["microphone" if source is None else "audio_file"]
+    stopped = False
+    with composed(names, settings, overrides) as composition:
+        nodes = composition.nodes
+        speech, speaker, recorder = (nodes[name] for name in ("audio2landmark", "speaker", "recorder"))
+        figures = {
+            "lookahead_s": speech.model.lookahead_s,
+            "playback_delay_s": speaker.playback_delay_s,
+            "providers": {"speech": speech.model.provider, "inverse": nodes["inverse_model"].model.provider},
+        }
+        where = "twin (Maestro on a pty)" if twin else f"Maestro on {overrides['motor_driver']['port']}"
+        console.print(
+            f" [bold]lipsync-robot[/bold]  {where} · look-ahead {1000 * speech.model.lookahead_s:.0f} ms · "
+            f"{speech.model.provider.upper()}"
+        )
+        try:
+            if source is None:
+                console.print(" listening; Ctrl-C ends it")
+                while True:
+                    composition.spin(REFRESH_S)
+            _speak_file(console, composition, source)
+        except KeyboardInterrupt:
+            stopped = True
+        figures["silent"] = source is not None and nodes["audio_file"].silent
+    return recorder, figures, stopped
+
+
+def _speak_file(console: Console, composition: Any, source: Path) -> None:
+    audio_file, driver = composition.nodes["audio_file"], composition.nodes["motor_driver"]
+    total = files.duration_s(source)
+    if total and total > 300:
+        console.print(f" {total / 60:.0f} minutes of sound, spoken in real time; Ctrl-C stops it")
+    columns = TextColumn(" speaking {task.description} "), BarColumn(), TextColumn("{task.completed:.1f} s")
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(source.name, total=total)
+        give_up = time.monotonic() + PATIENCE_S
+        while not audio_file.finished:
+            composition.spin(REFRESH_S)
+            progress.update(task, completed=min(audio_file.spoken_s, total or audio_file.spoken_s))
+            if time.monotonic() > give_up and (audio_file.spoken_s == 0 or not driver.connected):
+                raise BadInputError(
+                    f"the nodes did not find one another within {PATIENCE_S:.0f} s: is UDP on this machine's loopback blocked?"
+                )
+        composition.spin(AFTER_S)

@@ -1,0 +1,1 @@
+"""What a face is: landmark sets, the metric face, retargeting, scores. numpy only."""

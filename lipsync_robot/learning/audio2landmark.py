@@ -1,0 +1,162 @@
+"""Training of audio2landmark on talking-head clips, over a frozen APC. Seed 001, section 2.4 (final: summer report 3.1)."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import lightning
+import numpy as np
+import torch
+from rich.progress import track
+from torch import Tensor
+from torch.utils.data import DataLoader, WeightedRandomSampler
+
+from ..audio.mel import FRAME_RATE
+from ..face import scores
+from ..face.landmarks import LOWER_LIP, POINTS, UPPER_LIP, aperture
+from . import apc, augment, clips, fit
+from .networks import APC, Audio2Landmark
+
+VIDEO_STEP = 2  # network frames between the 25 Hz frames that are scored
+
+
+@dataclass(frozen=True)
+class Audio2LandmarkConfig:
+    """config/train/audio2landmark.yaml. corpora: folders with splits.tsv (speaker, clip, split) or clips.tsv (clip, person,
+    split, picture_leads_ms); prepared: where `lipsync-robot data prepare` put each, in the same order."""
+
+    corpora: list[str]
+    prepared: list[str]
+    lookahead: int = 2  # log-mel frames: 60 ms with the half window
+    units: int = 256
+    layers: int = 2
+    motions: int = 32  # principal motions of the face
+    dropout: float = 0.2
+    lips_weight: float = 4.0  # of the lips' and jaw's squared error against the rest of the face
+    aperture_weight: float = 1.0  # of the squared error of the mouth opening
+    silence: float = 0.1  # share of a batch in which nobody speaks
+    person_power: float = 0.5
+    length: int = 150  # hops a stretch
+    batch: int = 32
+    epochs: int = 60
+    draws: int = 960  # stretches an epoch
+    learning_rate: float = 1e-3
+    seed: int = 0
+
+
+class Audio2LandmarkTraining(lightning.LightningModule):
+    def __init__(self, config: Audio2LandmarkConfig, representation: APC, validation: list[clips.Clip]) -> None:
+        super().__init__()
+        self.config = config
+        self.representation = representation.requires_grad_(False).eval()
+        units = representation.gru.hidden_size
+        self.network = Audio2Landmark(units, config.units, config.layers, config.motions, config.dropout)
+        self._validation = validation
+        self.static = torch.zeros(POINTS, 3)  # cm, the mean closed mouth of the people trained on
+        weights = torch.ones(self.network.basis.shape[1] // 3)
+        weights[scores.LIPS_AND_JAW] = config.lips_weight
+        self.register_buffer("point_weights", weights / weights.mean())
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """mel (batch, time, 80) dB -> (batch, time, 468, 3) cm."""
+        with torch.no_grad():
+            features, _ = self.representation(mel)
+        return self.network(features, self.representation.normalise(mel))[0]
+
+    def training_step(self, batch: list[Tensor], _: int) -> Tensor:
+        mel, face, weight = batch
+        mel = augment.microphone(mel)
+        silent = torch.rand(len(mel), 1, 1, device=mel.device) < self.config.silence
+        mel = torch.where(silent, augment.stationary_noise(mel), mel)
+        face = face * ~silent[..., None]
+        error = self(mel) - face
+        points = (error.square().sum(-1) * self.point_weights).mean(-1)
+        opening = (error[..., UPPER_LIP, 1] - error[..., LOWER_LIP, 1]).square()
+        loss = ((points + self.config.aperture_weight * opening) * weight).sum() / weight.sum()
+        self.log("train_loss", loss)
+        return loss
+
+    def validation_step(self, batch: Tensor, _: int) -> None:
+        """Scores once over all validation clips; the loader only calls for it."""
+        figures = evaluate(lambda mel: self(torch.from_numpy(mel)[None].to(self.device))[0].float().cpu().numpy(),
+                           self._validation, self.config.lookahead)  # fmt: skip
+        self.log_dict({f"val_{name}": value for name, value in figures.items()}, prog_bar=True)
+
+    def configure_optimizers(self) -> dict:
+        return fit.one_cycle(self, self.config.learning_rate)
+
+
+def evaluate(predict: Callable[[np.ndarray], np.ndarray], data: list[clips.Clip], lookahead: int) -> dict[str, float]:
+    """predict: mel (hops, 80) dB -> displacement (hops, 468, 3) cm, `lookahead` hops late -> scores, mean over clips.
+
+    Every figure is taken at 25 Hz within each clip, against that clip's own neutral (design: field's definitions).
+    """
+    figures = []
+    met = scores.NO_CLOSURES
+    for clip in data:
+        padded = np.concatenate([clip.mel, np.repeat(clip.mel[-1:], lookahead, axis=0)])
+        predicted = (clip.neutral + predict(padded)[lookahead:])[::VIDEO_STEP]
+        true = (clip.neutral + clip.displacement)[::VIDEO_STEP]
+        speech = clip.speech[::VIDEO_STEP]
+        asked, opening = aperture(predicted), aperture(true)
+        width_r = scores.correlation(*(np.linalg.norm(f[:, 61] - f[:, 291], axis=-1) for f in (predicted, true)))
+        lips = scores.LIPS_AND_JAW
+        met += scores.closures(asked, opening, speech)
+        figures.append({
+            "aperture_r": scores.correlation(asked, opening),
+            "width_r": width_r,
+            "D_P": scores.position_error(predicted, true),
+            "D_V": scores.velocity_error(predicted, true),
+            "D_PL": scores.position_error(predicted[:, lips], true[:, lips]),
+            "D_VL": scores.velocity_error(predicted[:, lips], true[:, lips]),
+            "D_AL": float(np.abs(scores.mouth_area(predicted) - scores.mouth_area(true)).mean()),
+            "lag_ms": 1000 * scores.lag(asked, opening, FRAME_RATE / VIDEO_STEP).seconds,
+            "swing": float(asked.std() / opening.std()),
+        })  # fmt: skip
+    mean = {name: float(np.mean([figure[name] for figure in figures])) for name in figures[0]}
+    return mean | {
+        "closure_recall": met.recall,
+        "closure_precision": met.precision,
+        "false_alarms": met.false_alarm_rate,
+    }
+
+
+def load_split(corpus: Path, prepared: Path, split: str) -> list[clips.Clip]:
+    """The prepared clips of one split of a corpus, by its table; clips dropped in preparation are left out."""
+    table = corpus / "splits.tsv" if (corpus / "splits.tsv").exists() else corpus / "clips.tsv"
+    with table.open() as file:
+        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["split"] == split]
+    loaded = []
+    for row in track(rows, f"loading {corpus.name} {split}"):
+        name = f"{row['speaker']}/{row['clip']}" if "speaker" in row else row["clip"]
+        if (prepared / f"{name}.npz").exists():
+            person = row.get("speaker") or row["person"]
+            loaded.append(clips.load(prepared, name, person, float(row.get("picture_leads_ms") or 0) / 1000))
+    return loaded
+
+
+def principal_motions(data: list[clips.Clip], count: int) -> Tensor:
+    """(count, 1404) cm: the principal displacements of a sample of the clips' frames, scaled to their deviation."""
+    sample = np.concatenate([clip.displacement[::10] for clip in data]).reshape(-1, 468 * 3)
+    sample = sample[np.random.default_rng(0).permutation(len(sample))[:6000]]
+    _, deviation, motions = np.linalg.svd(sample, full_matrices=False)
+    return torch.from_numpy(motions[:count] * (deviation[:count, None] / len(sample) ** 0.5)).float()
+
+
+def train(config: Audio2LandmarkConfig, apc_run: Path, output: Path, resume: bool) -> Audio2LandmarkTraining:
+    """Trains over the APC of apc_run, keeping checkpoints and network.pt under output -> the best on the `val` speakers."""
+    lightning.seed_everything(config.seed)
+    folders = [(Path(corpus), Path(prepared)) for corpus, prepared in zip(config.corpora, config.prepared, strict=True)]
+    training = [clip for folder in folders for clip in load_split(*folder, "train")]
+    validation = [clip for folder in folders for split in ("val", "dev") for clip in load_split(*folder, split)]
+    module = Audio2LandmarkTraining(config, apc.load(apc_run / "network.pt"), validation)
+    module.network.basis = principal_motions(training, config.motions)
+    stretches = clips.Stretches(training, config.length, config.lookahead)
+    sampler = WeightedRandomSampler(stretches.person_weights(config.person_power), config.draws)
+    loader = DataLoader(stretches, config.batch, sampler=sampler, drop_last=True)
+    once = DataLoader(torch.zeros(1, 1))  # type: ignore[arg-type]
+    fit.run(module, loader, once, output, config.epochs, "val_aperture_r", mode="max", patience=25, resume=resume)
+    module.static = torch.from_numpy(np.mean([clip.neutral for clip in training], axis=0))
+    torch.save({"config": asdict(config), "state": module.network.state_dict(), "static": module.static}, output / "network.pt")
+    return module

@@ -1,0 +1,38 @@
+"""What a voice loses or gains on its way to a microphone, applied to log-mel: level, colour, noise. Batches on any device."""
+
+import torch
+from torch import Tensor
+
+from ..audio.mel import BANDS
+
+
+def microphone(mel: Tensor, gain_db: float = 12.0, tilt_db: float = 8.0, noise_db: float = 30.0) -> Tensor:
+    """mel (batch, time, 80) dB -> the same through another microphone.
+
+    gain_db: deviation-free span of the level, +-; tilt_db: how far a smooth colour of the room lifts or cuts a band;
+    noise_db: stationary noise is added at most this far below the loudest band, in half of the batch.
+    """
+    batch = len(mel)
+    colour = _smooth(batch, mel) * tilt_db
+    level = (2 * torch.rand(batch, 1, 1, device=mel.device) - 1) * gain_db
+    mel = mel + level + colour
+    loudest = mel.amax(dim=(1, 2), keepdim=True)
+    depth = noise_db + 50 * torch.rand(batch, 1, 1, device=mel.device)
+    noise = loudest - depth + _smooth(batch, mel) * 6 + torch.randn_like(mel) * 3
+    noisy = torch.logaddexp(mel * _NEPER, noise * _NEPER) / _NEPER
+    return torch.where(torch.rand(batch, 1, 1, device=mel.device) < 0.5, noisy, mel)
+
+
+def stationary_noise(like: Tensor) -> Tensor:
+    """like (batch, time, 80) dB -> as much noise of random level and colour, in which nobody speaks."""
+    level = -100 + 85 * torch.rand(len(like), 1, 1, device=like.device)
+    return level + _smooth(len(like), like) * 15 + torch.randn_like(like) * 4
+
+
+_NEPER = torch.log(torch.tensor(10.0)).item() / 10  # dB to the natural logarithm of power
+
+
+def _smooth(batch: int, like: Tensor) -> Tensor:
+    """(batch, 1, 80) random curves over the bands, about -1..1, drawn through five points."""
+    knots = torch.randn(batch, 1, 5, device=like.device) * 0.5
+    return torch.nn.functional.interpolate(knots, BANDS, mode="linear", align_corners=True)

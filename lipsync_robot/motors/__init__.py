@@ -1,0 +1,1 @@
+"""Robot landmarks to motor commands to the wire: inverse model, robot description, schedule, guard, serial bus."""

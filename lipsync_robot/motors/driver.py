@@ -1,0 +1,100 @@
+"""From motor commands to the wire: schedule, guard and bus in one place, moved by ticks. Time is passed in."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from .description import Robot
+from .guard import Guard
+from .maestro import BusError
+from .schedule import Pose, Schedule
+
+FIRST_RETRY_S, LAST_RETRY_S = 0.1, 1.0
+
+
+class Bus(Protocol):
+    """A servo controller that has been opened."""
+
+    def write(self, pulses_us: Sequence[float]) -> None: ...
+    def read(self) -> list[float]: ...
+    def errors(self) -> int: ...
+    def close(self) -> None: ...
+
+
+class Sent(NamedTuple):
+    """What went onto the wire in one tick."""
+
+    positions: np.ndarray  # (motors,) in 0..1, after the guard
+    pose: Pose | None  # the command behind it, None while holding or going home
+
+
+class Driver:
+    """Keeps going without a bus: asks for a new one with growing pauses, and starts it from where the guard stands."""
+
+    def __init__(self, robot: Robot, open_bus: Callable[[], Bus], now: float) -> None:
+        self.guard = Guard(robot.neutral, robot.max_speed, now)
+        self.fault = "not connected yet"
+        self._robot = robot
+        self._open_bus = open_bus
+        self._schedule = Schedule()
+        self._bus: Bus | None = None
+        self._retry_at, self._pause = now, FIRST_RETRY_S
+
+    @property
+    def connected(self) -> bool:
+        return self._bus is not None
+
+    def command(self, pose: Pose, now: float) -> bool:
+        """Queues a pose for its moment -> whether it was still worth it."""
+        if now > pose.expires:
+            return False
+        self._schedule.add(pose)
+        return True
+
+    def stop(self) -> None:
+        """Voids what is pending and goes to neutral."""
+        self._schedule.clear()
+        self.guard.home()
+
+    def tick(self, now: float) -> Sent | None:
+        """Sends what this moment asks for -> what was sent, None where there is no bus to send it to."""
+        pose = self._schedule.at(now)
+        if pose is not None and not self.guard.accept(pose.positions, now):
+            pose = None
+        positions = self.guard.output(now)
+        if self._bus is None and not self._connect(now):
+            return None
+        assert self._bus is not None
+        try:
+            self._bus.write(list(self._robot.pulses(positions)))
+        except BusError as error:
+            self._lose(str(error), now)
+            return None
+        return Sent(positions, pose)
+
+    def at_neutral(self) -> bool:
+        """Whether the last output was the neutral pose, to half a percent."""
+        return bool(np.allclose(self.guard.position, self.guard.neutral, atol=0.005))
+
+    def close(self) -> None:
+        if self._bus is not None:
+            self._bus.close()
+            self._bus = None
+
+    def _connect(self, now: float) -> bool:
+        if now < self._retry_at:
+            return False
+        try:
+            self._bus = self._open_bus()
+        except BusError as error:
+            self._lose(str(error), now)
+            return False
+        self.fault, self._pause = "", FIRST_RETRY_S
+        return True
+
+    def _lose(self, fault: str, now: float) -> None:
+        self.close()
+        self.fault = fault
+        self._retry_at = now + self._pause
+        self._pause = min(LAST_RETRY_S, 2 * self._pause)

@@ -1,0 +1,42 @@
+"""How punctual motion is: from the moments of its sound, of its arrival, and of its first byte on the wire."""
+
+from collections import deque
+
+import numpy as np
+
+REMEMBERED = 90_000  # poses: half an hour at 50 Hz
+
+
+class Punctuality:
+    """Ages are seconds since the pose's stamp. A pose is missed when it is sent later than one period after it was due."""
+
+    def __init__(self, period_s: float) -> None:
+        self.expired = 0
+        self.missed = 0
+        self.poses = 0
+        self._period = period_s
+        self._last_stamp = -1.0
+        self._age: deque[float] = deque(maxlen=REMEMBERED)
+        self._ready_age: deque[float] = deque(maxlen=REMEMBERED)
+
+    def arrived(self, stamp: float, now: float) -> None:
+        """A command has come in."""
+        self._ready_age.append(now - stamp)
+
+    def sent(self, stamp: float, due: float, now: float) -> None:
+        """A pose has been written; only its first time counts."""
+        if stamp <= self._last_stamp:
+            return
+        self._last_stamp = stamp
+        self.poses += 1
+        self.missed += now > due + self._period + 0.001  # a tick falls up to one period after the moment
+        self._age.append(now - stamp)
+
+    def summary(self) -> dict[str, float]:
+        """Counts, and percentiles of both ages in ms: `ready` at arrival, `wire` when written."""
+        figures: dict[str, float] = {"poses": self.poses, "missed": self.missed, "expired": self.expired}
+        for name, ages in (("ready", self._ready_age), ("wire", self._age)):
+            if ages:
+                p50, p95, p99, top = np.percentile(1000 * np.array(ages), [50, 95, 99, 100])
+                figures |= {f"{name}_p50_ms": p50, f"{name}_p95_ms": p95, f"{name}_p99_ms": p99, f"{name}_max_ms": top}
+        return figures

@@ -1,0 +1,90 @@
+"""A recording, as if it were spoken now.   file -> [audio_file] -> audio"""
+
+import array
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lipsync_robot.msg import Audio
+
+from ..audio import files
+from ..audio.mel import HOP, SAMPLE_RATE
+from . import common
+from .common import parameter
+
+TAIL_S = 0.6  # of silence after the recording, in which the mouth closes
+START_S = 0.1  # after everybody listens, so that no block falls into the first moments of a connection
+
+
+@dataclass
+class Params:
+    file: str = parameter("", "Path of the sound file")
+    await_chain: bool = parameter(True, "Start only once every arrow from sound to motor has somebody at its end")
+
+
+class AudioFileNode(common.Configured):
+    """`finished` turns true when the last block, and the silence after it, has been published."""
+
+    def __init__(self) -> None:
+        super().__init__("audio_file")
+        self._params = self.declare(Params)
+        self.finished = False
+        self.spoken_s = 0.0
+        self.silent = True
+        self._blocks = blocks(Path(self._params.file))
+        self._began: float | None = None
+        self._audio = self.create_publisher(Audio, "audio", common.SOUND)
+        self.create_timer(HOP / SAMPLE_RATE / 2, self._pace)
+
+    def _pace(self) -> None:
+        """Publishes each block at the moment its last sample is spoken, as a microphone would."""
+        if self.finished or not self._may_start():
+            return
+        assert self._began is not None
+        while not self.finished and self.now() >= self._began + self.spoken_s + HOP / SAMPLE_RATE:
+            block = next(self._blocks, None)
+            if block is None:
+                self.finished = True
+                return
+            self.silent = self.silent and not block.any()
+            message = Audio(sample_rate=SAMPLE_RATE, samples=array.array("h", block.tobytes()))
+            message.header.stamp = common.to_stamp(self._began + self.spoken_s)
+            self._audio.publish(message)
+            self.spoken_s += HOP / SAMPLE_RATE
+
+    def _may_start(self) -> bool:
+        if self._began is None:
+            if self._params.await_chain and not all(self.count_subscribers(topic) for topic in common.CHAIN):
+                return False
+            self._began = self.now() + START_S
+        return True
+
+
+def blocks(path: Path) -> Iterator[np.ndarray]:
+    """The file in blocks of one hop, (320,) int16, then silence. Raises files.AudioFileError."""
+    waiting = np.empty(0, np.int16)
+    silence = np.zeros(round(TAIL_S * SAMPLE_RATE), np.float32)
+    for piece in itertools.chain(files.decode(path), [silence]):
+        whole = np.clip(np.round(piece * files.FULL_SCALE), -files.FULL_SCALE, files.FULL_SCALE - 1)
+        waiting = np.concatenate([waiting, whole.astype(np.int16)])
+        while len(waiting) >= HOP:
+            yield waiting[:HOP]
+            waiting = waiting[HOP:]
+
+
+def _main_node() -> AudioFileNode:
+    """As a process of its own it ends with the recording."""
+    node = AudioFileNode()
+
+    def end() -> None:
+        if node.finished:
+            raise SystemExit
+
+    node.create_timer(0.1, end)
+    return node
+
+
+main = common.run(_main_node)

@@ -1,0 +1,119 @@
+"""Motor commands -> the wire, each at the moment its sound is heard.   motor/command -> [motor_driver] -> motor/sent, serial"""
+
+import array
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from sensor_msgs.msg import JointState
+
+from lipsync_robot.msg import MotorCommand
+
+from ..motors import description, ports
+from ..motors.driver import Driver
+from ..motors.maestro import Maestro
+from ..motors.schedule import Pose
+from ..motors.statistics import Punctuality
+from . import common
+from .common import parameter
+
+
+@dataclass
+class Params:
+    robot: str = parameter("robots/twin.yaml", "The robot's description")
+    port: str = parameter("twin", "Serial port of the servo controller, or `twin`")
+    rate_hz: float = parameter(100.0, "How often positions are sent", 10.0, 400.0)
+    playback_delay_s: float = parameter(0.16, "Sound is heard this long after its stamp; motion meets it", 0.0, 5.0)
+    servo_lag_s: float = parameter(0.07, "How long the servos trail their command", 0.0, 1.0)
+
+
+class MotorDriverNode(common.Configured):
+    LONGEST_GOODBYE_S = 2.5  # to neutral at the slowest, then the port is closed
+
+    def __init__(self) -> None:
+        super().__init__("motor_driver")
+        self._params = self.declare(Params)
+        self._claim = common.only_one(self)
+        robot = description.load(common.shared_file(self._params.robot))
+        port = ports.resolve(self._params.port, common.robot_id(self))
+        channels = [motor.channel for motor in robot.motors]
+        self._robot = robot
+        self._driver = Driver(robot, lambda: Maestro(str(port), robot.baud, channels), self.now())
+        self._said = ""
+        self.punctuality = Punctuality(1 / self._params.rate_hz)
+        self._sent = self.create_publisher(JointState, "motor/sent", common.MOTION)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.create_subscription(MotorCommand, "motor/command", self._on_command, common.MOTION)
+        self.create_timer(1 / self._params.rate_hz, self._tick)
+        self.create_timer(1.0, self._diagnose)
+
+    @property
+    def connected(self) -> bool:
+        return self._driver.connected
+
+    @property
+    def at_home(self) -> bool:
+        """Whether the last pose sent was neutral, or there is nothing to send it to."""
+        return self._driver.at_neutral() or not self._driver.connected
+
+    def go_home(self) -> None:
+        """Voids all pending poses and eases to neutral."""
+        self._driver.stop()
+
+    def destroy_node(self) -> None:
+        if hasattr(self, "_driver"):
+            self._say_goodbye()
+            self._driver.close()
+        if hasattr(self, "_claim"):
+            self._claim.close()
+        super().destroy_node()
+
+    def _on_command(self, message: MotorCommand) -> None:
+        stamp = common.seconds(message.header.stamp)
+        due = stamp + self._params.playback_delay_s - self._params.servo_lag_s
+        now = self.now()
+        expires = due + message.lifetime.sec + message.lifetime.nanosec * 1e-9
+        if self._driver.command(Pose(due, expires, stamp, np.asarray(message.positions, float)), now):
+            self.punctuality.arrived(stamp, now)
+        else:
+            self.punctuality.expired += 1
+
+    def _tick(self) -> None:
+        sent = self._driver.tick(self.now())
+        if self._driver.fault != self._said:
+            self._said = self._driver.fault
+            (self.get_logger().error if self._said else self.get_logger().info)(self._said or "connected")
+        if sent is None:
+            return
+        wired = self.now()
+        if sent.pose is not None:
+            self.punctuality.sent(sent.pose.stamp, sent.pose.due, wired)
+        message = JointState(name=self._robot.names, position=array.array("d", sent.positions))
+        # The sound behind this motion; the guard's own motion, on the way home, has no other moment than now.
+        message.header.stamp = common.to_stamp(sent.pose.stamp if sent.pose else wired)
+        self._sent.publish(message)
+
+    def _diagnose(self) -> None:
+        ok = self._driver.connected
+        status = DiagnosticStatus(
+            level=DiagnosticStatus.OK if ok else DiagnosticStatus.ERROR,
+            name=self.get_fully_qualified_name(),
+            message="sending" if ok else self._driver.fault,
+            hardware_id=self._robot.name,
+            values=[KeyValue(key=key, value=f"{value:g}") for key, value in self.punctuality.summary().items()],
+        )
+        message = DiagnosticArray(status=[status])
+        message.header.stamp = common.to_stamp(self.now())
+        self._diagnostics.publish(message)
+
+    def _say_goodbye(self) -> None:
+        """The last thing a driver does: whatever ended it, the face is left at neutral."""
+        self.go_home()
+        give_up = self.now() + self.LONGEST_GOODBYE_S
+        while not self.at_home and self.now() < give_up:
+            time.sleep(1 / self._params.rate_hz)
+            self._driver.tick(self.now())
+
+
+main = common.run(MotorDriverNode)

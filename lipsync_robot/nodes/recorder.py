@@ -1,0 +1,86 @@
+"""What was said, asked for and done, for the video and the report.   audio, human/landmarks, twin/joints -> [recorder]"""
+
+import tempfile
+from array import array
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from sensor_msgs.msg import JointState
+
+from lipsync_robot.msg import Audio, FaceLandmarks
+
+from ..audio.mel import SAMPLE_RATE
+from ..face.landmarks import POINTS, aperture
+from . import common
+
+IN_MEMORY = 16 << 20  # bytes of sound kept off the disk: eight minutes
+
+
+class RecorderNode(common.Configured):
+    """Moments are seconds since the epoch; the face is stamped with its sound, the joints with the time of the simulation."""
+
+    def __init__(self) -> None:
+        super().__init__("recorder")
+        self.driver: dict[str, float] = {}  # the motor driver's figures, as it last published them
+        self._sound = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - open as long as the node
+        self._sound_begins: list[tuple[float, int]] = []  # (stamp, sample) of each stretch without a gap
+        self._samples = 0
+        self._face_stamps, self._apertures = array("d"), array("d")
+        self._joint_stamps, self._positions = array("d"), array("d")
+        self._motors = 0
+        self.create_subscription(Audio, "audio", self._on_audio, common.SOUND)
+        self.create_subscription(FaceLandmarks, "human/landmarks", self._on_face, common.MOTION)
+        self.create_subscription(JointState, "twin/joints", self._on_joints, common.MOTION)
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, common.MOTION)
+
+    @property
+    def duration_s(self) -> float:
+        return self._samples / SAMPLE_RATE
+
+    @property
+    def faces(self) -> int:
+        return len(self._face_stamps)
+
+    def sound(self) -> tuple[float, np.ndarray]:
+        """The stamp of the first sample and all samples from there on, (n,) int16; gaps are silent."""
+        if not self._samples:
+            return 0.0, np.empty(0, np.int16)
+        self._sound.seek(0)
+        heard = np.frombuffer(self._sound.read(), np.int16)
+        first = self._sound_begins[0][0]
+        starts = [round((stamp - first) * SAMPLE_RATE) for stamp, _ in self._sound_begins]
+        ends = [sample for _, sample in self._sound_begins[1:]] + [self._samples]
+        line = np.zeros(starts[-1] + ends[-1] - self._sound_begins[-1][1], np.int16)
+        for start, (_, begin), end in zip(starts, self._sound_begins, ends, strict=True):
+            line[start : start + end - begin] = heard[begin:end]
+        return first, line
+
+    def asked(self) -> tuple[np.ndarray, np.ndarray]:
+        """Stamps (n,) s and the mouth openings (n,) cm that speech asked for then."""
+        return np.array(self._face_stamps), np.array(self._apertures)
+
+    def joints(self) -> tuple[np.ndarray, np.ndarray]:
+        """Moments (n,) s and where the twin's servos were, (n, motors) in 0..1."""
+        return np.array(self._joint_stamps), np.array(self._positions).reshape(-1, max(1, self._motors))
+
+    def _on_audio(self, message: Audio) -> None:
+        stamp = common.seconds(message.header.stamp)
+        expected = self._sound_begins[-1] if self._sound_begins else None
+        if expected is None or abs(stamp - expected[0] - (self._samples - expected[1]) / SAMPLE_RATE) > 0.02:
+            self._sound_begins.append((stamp, self._samples))
+        self._sound.write(message.samples.tobytes())
+        self._samples += len(message.samples)
+
+    def _on_face(self, message: FaceLandmarks) -> None:
+        self._face_stamps.append(common.seconds(message.header.stamp))
+        self._apertures.append(float(aperture(message.points.reshape(POINTS, 3))))
+
+    def _on_joints(self, message: JointState) -> None:
+        self._motors = len(message.position)
+        self._joint_stamps.append(common.seconds(message.header.stamp))
+        self._positions.extend(message.position)
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name.endswith("/motor_driver"):
+                self.driver = {value.key: float(value.value) for value in status.values}

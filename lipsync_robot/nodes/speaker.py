@@ -1,0 +1,42 @@
+"""Sound -> loudspeaker, as late as the motion.   audio -> [speaker]"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lipsync_robot.msg import Audio
+
+from ..audio.playback import Speaker
+from . import common
+from .common import parameter
+
+
+@dataclass
+class Params:
+    device: str = parameter("", "PortAudio's name of the loudspeaker or a part of it; empty for the default")
+    playback_delay_s: float = parameter(0.16, "Sound is heard this long after its stamp", 0.0, 5.0)
+
+
+class SpeakerNode(common.Configured):
+    """Without a sound device the sound still has its moment, stamp + playback_delay_s, at which the video places it."""
+
+    def __init__(self) -> None:
+        super().__init__("speaker")
+        params = self.declare(Params)
+        self.playback_delay_s = params.playback_delay_s
+        self._speaker = Speaker(params.device)
+        if self._speaker.silent_because:
+            self.get_logger().info(f"plays nothing: {self._speaker.silent_because}")
+        self.create_subscription(Audio, "audio", self._on_audio, common.SOUND)
+
+    def destroy_node(self) -> None:
+        if hasattr(self, "_speaker"):
+            self._speaker.close()
+        super().destroy_node()
+
+    def _on_audio(self, message: Audio) -> None:
+        moment = common.seconds(message.header.stamp) + self.playback_delay_s
+        self._speaker.play(np.frombuffer(message.samples, np.int16), moment)
+
+
+main = common.run(SpeakerNode)

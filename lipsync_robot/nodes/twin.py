@@ -1,0 +1,73 @@
+"""The robot without hardware.   serial -> [twin] -> twin/joints, twin/image"""
+
+import array
+from dataclasses import dataclass
+
+import numpy as np
+from sensor_msgs.msg import Image, JointState
+
+from ..motors import description, ports
+from ..twin.camera import Camera
+from ..twin.maestro import VirtualMaestro
+from ..twin.simulation import FaceSimulation
+from . import common
+from .common import parameter
+
+
+@dataclass
+class Params:
+    robot: str = parameter("robots/twin.yaml", "The description of its servos")
+    rate_hz: float = parameter(100.0, "How often the simulation catches up with the clock", 10.0, 400.0)
+    backlash: float = parameter(0.01, "Play of the linkage, as a share of the stroke", 0.0, 0.2)
+    image_rate_hz: float = parameter(25.0, "Frame rate of the camera, which renders only while somebody listens", 1.0, 60.0)
+    image_width: int = parameter(320, "Pixels")
+    image_height: int = parameter(240, "Pixels")
+
+
+class TwinNode(common.Configured):
+    def __init__(self) -> None:
+        super().__init__("twin")
+        self._params = self.declare(Params)
+        self._claim = common.only_one(self)
+        robot = description.load(common.shared_file(self._params.robot))
+        self._names = robot.names
+        self._simulation = FaceSimulation(self._params.backlash)
+        self._camera: Camera | None = None
+        self._maestro = VirtualMaestro(robot, ports.resolve(ports.TWIN, common.robot_id(self)))
+        self._simulated = self.now()
+        self._joints = self.create_publisher(JointState, "twin/joints", common.MOTION)
+        self._images = self.create_publisher(Image, "twin/image", common.IMAGE)
+        self.create_timer(1 / self._params.rate_hz, self._advance)
+        self.create_timer(1 / self._params.image_rate_hz, self._look)
+
+    def destroy_node(self) -> None:
+        if hasattr(self, "_maestro"):
+            self._maestro.close()
+            self._claim.close()
+            if self._camera is not None:
+                self._camera.close()
+        super().destroy_node()
+
+    def _advance(self) -> None:
+        now = self.now()
+        self._simulation.command(self._maestro.positions)
+        self._simulation.advance(max(0.0, now - self._simulated))
+        self._simulated = now
+        message = JointState(name=self._names, position=array.array("d", self._simulation.positions))
+        message.header.stamp = common.to_stamp(now)
+        self._joints.publish(message)
+
+    def _look(self) -> None:
+        if self._images.get_subscription_count() == 0:
+            return
+        if self._camera is None:
+            self._camera = Camera(self._simulation, self._params.image_width, self._params.image_height)
+        picture = np.ascontiguousarray(self._camera.picture())
+        height, width, _ = picture.shape
+        message = Image(height=height, width=width, encoding="rgb8", step=3 * width)
+        message.header.stamp = common.to_stamp(self._simulated)
+        message.data = array.array("B", picture.tobytes())
+        self._images.publish(message)
+
+
+main = common.run(TwinNode)

@@ -1,0 +1,72 @@
+"""YAML to frozen dataclasses: unknown, missing and ill-typed keys are errors that name the file, the key and the remedy."""
+
+import dataclasses
+import difflib
+import types
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from .errors import BadInputError
+
+T = TypeVar("T")
+
+
+class SettingsError(BadInputError):
+    """A settings file cannot be used as it is."""
+
+
+def load(cls: type[T], path: Path) -> T:
+    """The dataclass cls filled from a YAML mapping; nested dataclasses and lists of them too. Raises SettingsError."""
+    try:
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such file.") from None
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path}: not valid YAML: {error}") from error
+    return build(cls, content, str(path))
+
+
+def build(cls: type[T], content: Any, where: str) -> T:
+    """The dataclass cls filled from a mapping; where: how errors name its source. Raises SettingsError."""
+    if not isinstance(content, dict):
+        raise SettingsError(f"{where}: expected a mapping of settings, found {content!r}.")
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    for key in content:
+        if key not in fields:
+            raise SettingsError(f"{where}: unknown setting {key!r}. {suggestion(str(key), fields)}")
+    for field in fields.values():
+        optional = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+        if field.name not in content and not optional:
+            raise SettingsError(f"{where}: setting {field.name!r} is missing.")
+    hints = typing.get_type_hints(cls)
+    return cls(**{key: _convert(hints[key], value, f"{where}: {key}") for key, value in content.items()})
+
+
+def suggestion(key: str, known: typing.Iterable[str]) -> str:
+    """A sentence that names the likeliest meant key, or all of them."""
+    close = difflib.get_close_matches(key, known, n=1)
+    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(sorted(known))}."
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return None if value is None else _convert(next(a for a in arguments if a is not type(None)), value, where)
+    if origin in (list, tuple):
+        if not isinstance(value, list):
+            raise SettingsError(f"{where}: expected a list, found {value!r}.")
+        return origin(_convert(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+    if origin is typing.Literal:
+        if value not in arguments:
+            raise SettingsError(f"{where}: {value!r} is not one of {', '.join(map(repr, arguments))}.")
+        return value
+    if dataclasses.is_dataclass(hint):
+        return build(hint, value, where)  # type: ignore[arg-type]
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise SettingsError(f"{where}: expected {hint.__name__}, found {value!r}.")
+    return value

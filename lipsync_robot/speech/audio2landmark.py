@@ -1,0 +1,75 @@
+"""Samples in, faces out, hop by hop: log-mel > APC > audio2landmark. State is carried, nothing is computed twice."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..audio.mel import FRAME_RATE, SAMPLE_RATE, LogMel, lookahead_s
+from ..inference import PROVIDERS, ModelError, Network
+
+LARGEST_GAP_S = 0.1  # a longer hole in the sound starts a new utterance
+
+
+class Face(NamedTuple):
+    stamp: float  # s, the moment of the sound that this face belongs to
+    points: np.ndarray  # (468, 3) cm, metric face
+
+
+class Audio2Landmark:
+    """The speaking half of the robot. Faces come `lookahead_s` after their sound, at 50 Hz."""
+
+    def __init__(self, apc: Path, audio2landmark: Path, static: np.ndarray, providers: tuple[str, ...] = PROVIDERS) -> None:
+        """apc, audio2landmark: ONNX models; static (468, 3) cm: the face that speaks, at rest. Raises inference.ModelError."""
+        self._apc = Network(apc, providers)
+        self._network = Network(audio2landmark, providers)
+        try:
+            self.lookahead = int(self._network.metadata["lookahead"])
+        except (KeyError, ValueError) as error:
+            raise ModelError(f"{audio2landmark}: does not say its look-ahead. Export it anew.") from error
+        self._static = static
+        self.mouth_gain = 1.0
+        self.reset()
+
+    @property
+    def lookahead_s(self) -> float:
+        """Seconds of sound past a face's moment that it waits for, the half window included."""
+        return lookahead_s(self.lookahead)
+
+    @property
+    def provider(self) -> str:
+        return self._network.provider
+
+    def reset(self) -> None:
+        """Starts a new utterance: nothing of the last one is remembered."""
+        self._mel = LogMel()
+        self._apc.reset()
+        self._network.reset()
+        self._heard = 0  # samples
+        self._frames = 0
+        self._next_stamp: float | None = None
+
+    def __call__(self, samples: np.ndarray, stamp: float) -> Iterator[Face]:
+        """samples (n,) float32 in -1..1 at 16 kHz, the first of them captured at stamp (s) -> the faces now ready."""
+        if self._next_stamp is not None and abs(stamp - self._next_stamp) > LARGEST_GAP_S:
+            self.reset()
+        began = stamp - self._heard / SAMPLE_RATE
+        self._heard += len(samples)
+        self._next_stamp = stamp + len(samples) / SAMPLE_RATE
+        for mel in self._mel(samples):
+            displacement = self.step(mel)
+            about = self._frames - self.lookahead
+            self._frames += 1
+            if about >= 0:
+                yield Face(began + about / FRAME_RATE, self._static + self.mouth_gain * displacement)
+
+    def displacements(self, mel: np.ndarray) -> np.ndarray:
+        """mel (hops, 80) dB of one utterance -> (hops, 468, 3) cm, by the same steps as live."""
+        self.reset()
+        return np.stack([self.step(frame) for frame in mel])
+
+    def step(self, mel: np.ndarray) -> np.ndarray:
+        """mel (80,) dB, the next hop -> displacement (468, 3) cm of the face `lookahead` hops ago."""
+        frame = mel[None, None]
+        return self._network(features=self._apc(mel=frame), mel=frame)[0, 0]

@@ -1,0 +1,1 @@
+"""Camera to human landmarks: FaceMesh and the metric face."""
