@@ -5,6 +5,7 @@ from pathlib import Path
 
 import lightning
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.utils.data import DataLoader, random_split
 
@@ -51,7 +52,7 @@ class ApcTraining(lightning.LightningModule):
         last_seen = self.network.normalise(mel)
         self.log("val_l1_repeat_last", (last_seen[:, self.config.shift :] - last_seen[:, : -self.config.shift]).abs().mean())
 
-    def configure_optimizers(self) -> dict:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return fit.one_cycle(self, self.config.learning_rate)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import lightning
 import numpy as np
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from rich.progress import track
 from torch import Tensor
 from torch.utils.data import DataLoader, WeightedRandomSampler
@@ -54,7 +55,7 @@ class Audio2LandmarkTraining(lightning.LightningModule):
         self.network = Audio2Landmark(units, config.units, config.layers, config.motions, config.dropout)
         self._validation = validation
         self.static = torch.zeros(POINTS, 3)  # cm, the mean closed mouth of the people trained on
-        weights = torch.ones(self.network.basis.shape[1] // 3)
+        weights = torch.ones(POINTS)
         weights[scores.LIPS_AND_JAW] = config.lips_weight
         self.register_buffer("point_weights", weights / weights.mean())
 
@@ -83,7 +84,7 @@ class Audio2LandmarkTraining(lightning.LightningModule):
                            self._validation, self.config.lookahead)  # fmt: skip
         self.log_dict({f"val_{name}": value for name, value in figures.items()}, prog_bar=True)
 
-    def configure_optimizers(self) -> dict:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return fit.one_cycle(self, self.config.learning_rate)
 
 
@@ -155,7 +156,7 @@ def train(config: Audio2LandmarkConfig, apc_run: Path, output: Path, resume: boo
     stretches = clips.Stretches(training, config.length, config.lookahead)
     sampler = WeightedRandomSampler(stretches.person_weights(config.person_power), config.draws)
     loader = DataLoader(stretches, config.batch, sampler=sampler, drop_last=True)
-    once = DataLoader(torch.zeros(1, 1))  # type: ignore[arg-type]
+    once: DataLoader = DataLoader([0])  # type: ignore[arg-type]
     fit.run(module, loader, once, output, config.epochs, "val_aperture_r", mode="max", patience=25, resume=resume)
     module.static = torch.from_numpy(np.mean([clip.neutral for clip in training], axis=0))
     torch.save({"config": asdict(config), "state": module.network.state_dict(), "static": module.static}, output / "network.pt")

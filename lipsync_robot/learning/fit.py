@@ -1,18 +1,18 @@
 """What every training run shares: checkpoints, resume, early stop, TensorBoard, precision, one learning-rate schedule."""
 
 from pathlib import Path
-from typing import Any
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch.utils.data import DataLoader
 
 GRADIENT_NORM = 1.0  # seed 001, section 2.4.2
 
 
-def one_cycle(module: lightning.LightningModule, learning_rate: float) -> dict[str, Any]:
+def one_cycle(module: lightning.LightningModule, learning_rate: float) -> OptimizerLRSchedulerConfig:
     """Adam (0.9, 0.999) as seed 001, under a one-cycle schedule over the whole run."""
     optimizer = torch.optim.Adam(module.parameters(), learning_rate, betas=(0.9, 0.999))
     steps = int(module.trainer.estimated_stepping_batches)

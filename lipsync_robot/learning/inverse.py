@@ -6,6 +6,7 @@ from pathlib import Path
 import lightning
 import numpy as np
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -48,7 +49,7 @@ class InverseTraining(lightning.LightningModule):
         landmarks, commands = batch
         self.log("val_mae", (self.network(landmarks) - commands).abs().mean(), prog_bar=True)
 
-    def configure_optimizers(self) -> dict:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return fit.one_cycle(self, self.config.learning_rate)
 
 

@@ -13,6 +13,9 @@ class APC(nn.Module):
     The post-net serves pre-training only; the last layer's output is the speech representation.
     """
 
+    mean: Tensor  # (80,) dB
+    std: Tensor
+
     def __init__(self, units: int = 512, layers: int = 3) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(BANDS))
@@ -35,6 +38,8 @@ class Audio2Landmark(nn.Module):
     Stands in for seed 001's sliced LSTM with attention: it carries its state, so that a hop costs one step.
     """
 
+    basis: Tensor
+
     def __init__(self, features: int, units: int, layers: int, motions: int, dropout: float) -> None:
         super().__init__()
         self.register_buffer("basis", torch.zeros(motions, POINTS * 3))  # cm, the data's principal motions
@@ -51,6 +56,9 @@ class Audio2Landmark(nn.Module):
 
 class Inverse(nn.Module):
     """Robot landmarks to motor commands. Seed 001, summer report section 4.4: batch norm on the first of three layers."""
+
+    mean: Tensor  # (points * 2,) cm
+    std: Tensor
 
     def __init__(self, points: int, motors: int, units: int) -> None:
         super().__init__()

@@ -1,0 +1,59 @@
+"""Sound to servos, one process a node: ros2 launch lipsync_robot speak.launch.py file:=hello.wav
+
+With the twin and a recording unless told otherwise; every parameter stands in config/speak.yaml, or in the file that
+`config:=` names. Ends by itself when the recording does.
+"""
+
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch.actions import DeclareLaunchArgument, RegisterEventHandler, Shutdown, TimerAction
+from launch.conditions import IfCondition
+from launch.event_handlers import OnProcessExit
+from launch.substitutions import EqualsSubstitution, LaunchConfiguration, NotEqualsSubstitution
+from launch_ros.actions import Node
+
+from launch import LaunchDescription
+
+SHARE = Path(get_package_share_directory("lipsync_robot"))
+AFTER_S = 1.5  # the last sound is still being heard when the recording has been sent
+
+ARGUMENTS = [
+    ("config", str(SHARE / "config/speak.yaml"), "Settings of all nodes"),
+    ("file", str(SHARE / "samples/avonlea.opus"), "Sound file to speak; empty for the microphone"),
+    ("port", "twin", "Serial port of the servo controller, such as /dev/ttyACM0, or twin for the simulated robot"),
+    ("namespace", "", "Namespace of all nodes and topics: one for each robot"),
+]
+
+
+def generate_launch_description() -> LaunchDescription:
+    recording = IfCondition(NotEqualsSubstitution(LaunchConfiguration("file"), ""))
+    audio_file = _node("audio_file", {"file": LaunchConfiguration("file")}, recording)
+    return LaunchDescription(
+        [
+            *(DeclareLaunchArgument(name, default_value=value, description=says) for name, value, says in ARGUMENTS),
+            _node("twin", {}, IfCondition(EqualsSubstitution(LaunchConfiguration("port"), "twin"))),
+            _node("motor_driver", {"port": LaunchConfiguration("port")}),
+            _node("inverse_model"),
+            _node("retarget"),
+            _node("audio2landmark"),
+            _node("speaker"),
+            _node("microphone", {}, IfCondition(EqualsSubstitution(LaunchConfiguration("file"), ""))),
+            audio_file,
+            RegisterEventHandler(
+                OnProcessExit(target_action=audio_file, on_exit=[TimerAction(period=AFTER_S, actions=[Shutdown()])])
+            ),
+        ]
+    )
+
+
+def _node(name: str, parameters: dict | None = None, condition: object = None) -> Node:
+    return Node(
+        package="lipsync_robot",
+        executable=name,
+        name=name,
+        namespace=LaunchConfiguration("namespace"),
+        parameters=[LaunchConfiguration("config"), parameters or {}],
+        condition=condition,
+        output="screen",
+    )
