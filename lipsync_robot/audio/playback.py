@@ -61,12 +61,14 @@ class Speaker:
         self.silent_because = ""
         try:
             sounddevice = portaudio()
+        except MicrophoneError as error:
+            self.silent_because = str(error)
+            return
+        try:
             self._stream = sounddevice.RawOutputStream(
                 SAMPLE_RATE, 0, device or None, channels=1, dtype="int16", callback=self._fill
             )
             self._stream.start()
-        except MicrophoneError as error:
-            self.silent_because = str(error)
         except (sounddevice.PortAudioError, ValueError) as error:
             self.silent_because = f"no loudspeaker {device or '(default)'!r} ({error})"
 

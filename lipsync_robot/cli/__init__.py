@@ -31,9 +31,7 @@ app.add_typer(learning.evaluate, name="evaluate")
 def main() -> None:
     log = _log_to_file()
     try:
-        app(standalone_mode=False)
-    except typer.Exit as end:
-        sys.exit(end.exit_code)
+        sys.exit(app(standalone_mode=False))  # which returns 130 after a Ctrl-C
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(INTERRUPTED)
     except LipsyncError as error:

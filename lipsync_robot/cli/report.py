@@ -1,8 +1,6 @@
 """What a speaking run measured: latency, sync, cost, as a dictionary for programs and a short table for people."""
 
 import platform
-import resource as process
-import time
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,21 +16,9 @@ from ..nodes.recorder import RecorderNode
 from ..twin import video as films
 from ..vision import video
 from ..vision.facemesh import FaceMesh
+from .usage import Usage
 
 PACKAGES = ("av", "mediapipe", "mujoco", "numpy", "onnxruntime", "pyserial", "rclpy")
-
-
-class Usage:
-    """What this process costs, from its creation to `stop`; memory is the peak since the process began."""
-
-    def __init__(self) -> None:
-        self._began, self._used = time.monotonic(), time.process_time()
-        self.cpu_percent_of_one_core = 0.0
-        self.peak_rss_mb = 0.0
-
-    def stop(self) -> None:
-        self.cpu_percent_of_one_core = 100 * (time.process_time() - self._used) / (time.monotonic() - self._began)
-        self.peak_rss_mb = process.getrusage(process.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def report(

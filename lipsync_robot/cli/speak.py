@@ -14,11 +14,12 @@ from ..errors import BadInputError
 from ..motors import description
 from ..motors.maestro import Maestro
 from ..resources import resource
+from .usage import Usage
 
 CHAIN = ["motor_driver", "inverse_model", "retarget", "audio2landmark", "speaker", "recorder"]
 REFRESH_S = 0.1
 PATIENCE_S = 20.0  # for all nodes to find one another
-AFTER_S = 1.2  # after the last sound: its motion, and the driver's last figures, which come once a second
+AFTER_S = 1.2  # after the last sound was heard: the driver's last figures, which come once a second
 
 
 def speak(
@@ -31,7 +32,9 @@ def speak(
     port: Annotated[str | None, typer.Option(help="Serial port of a real robot's Maestro, such as /dev/ttyACM0.")] = None,
     video: Annotated[Path | None, typer.Option(help="Film the twin into this MP4, with its sound.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
-    config: Annotated[Path | None, typer.Option(help="Settings of all nodes, instead of the package's speak.yaml.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(envvar="LIPSYNC_CONFIG", help="Settings of all nodes, instead of the package's speak.yaml.")
+    ] = None,
 ) -> None:
     """A face speaks in sync with the sound.
 
@@ -55,8 +58,6 @@ def speak(
     if not settings.is_file():
         raise BadInputError(f"{settings}: no such settings file.")
 
-    from .report import Usage, report, table  # here, so that --help needs neither ROS nor MuJoCo
-
     usage = Usage()
     recorder, figures, stopped = _run(console, source, twin, settings, overrides)
     usage.stop()
@@ -65,6 +66,9 @@ def speak(
         raise KeyboardInterrupt
     if recorder.faces == 0:
         raise BadInputError("nothing was heard, so nothing was said.")
+
+    from .report import report, table  # only now: FaceMesh would double the memory that speaking takes
+
     result = report(console, recorder, figures, usage, video)
     if json_file:
         json_file.parent.mkdir(parents=True, exist_ok=True)
@@ -143,4 +147,4 @@ def _speak_file(console: Console, composition: Any, source: Path) -> None:
                 raise BadInputError(
                     f"the nodes did not find one another within {PATIENCE_S:.0f} s: is UDP on this machine's loopback blocked?"
                 )
-        composition.spin(AFTER_S)
+        composition.spin(composition.nodes["speaker"].playback_delay_s + AFTER_S)

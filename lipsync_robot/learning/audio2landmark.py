@@ -67,7 +67,7 @@ class Audio2LandmarkTraining(lightning.LightningModule):
 
     def training_step(self, batch: list[Tensor], _: int) -> Tensor:
         mel, face, weight = batch
-        mel = augment.microphone(mel)
+        mel = augment.microphone(augment.voice(mel))
         silent = torch.rand(len(mel), 1, 1, device=mel.device) < self.config.silence
         mel = torch.where(silent, augment.stationary_noise(mel), mel)
         face = face * ~silent[..., None]
@@ -82,7 +82,7 @@ class Audio2LandmarkTraining(lightning.LightningModule):
         """Scores once over all validation clips; the loader only calls for it."""
         figures = evaluate(lambda mel: self(torch.from_numpy(mel)[None].to(self.device))[0].float().cpu().numpy(),
                            self._validation, self.config.lookahead)  # fmt: skip
-        self.log_dict({f"val_{name}": value for name, value in figures.items()}, prog_bar=True)
+        self.log_dict({f"val_{name}": value for name, value in figures.items()})
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return fit.one_cycle(self, self.config.learning_rate)
@@ -106,6 +106,7 @@ def evaluate(predict: Callable[[np.ndarray], np.ndarray], data: list[clips.Clip]
         met += scores.closures(asked, opening, speech)
         figures.append({
             "aperture_r": scores.correlation(asked, opening),
+            "aperture_r_in_speech": scores.correlation(asked[speech], opening[speech]),
             "width_r": width_r,
             "D_P": scores.position_error(predicted, true),
             "D_V": scores.velocity_error(predicted, true),

@@ -1,9 +1,19 @@
-"""What a voice loses or gains on its way to a microphone, applied to log-mel: level, colour, noise. Batches on any device."""
+"""Other voices and other microphones, applied to log-mel: throat, level, colour, noise. Batches, on any device."""
 
 import torch
 from torch import Tensor
 
 from ..audio.mel import BANDS
+
+
+def voice(mel: Tensor, warp: float = 0.12) -> Tensor:
+    """mel (batch, time, 80) dB -> the same in a longer or a shorter throat: bands stretched by up to +-warp."""
+    stretch = 1 + warp * (2 * torch.rand(len(mel), 1, device=mel.device) - 1)
+    at = (torch.arange(BANDS, device=mel.device) * stretch).clamp(max=BANDS - 1)
+    below = at.floor().long().clamp(max=BANDS - 2)
+    share = (at - below)[:, None]
+    index = below[:, None].expand_as(mel)
+    return mel.gather(2, index) * (1 - share) + mel.gather(2, index + 1) * share
 
 
 def microphone(mel: Tensor, gain_db: float = 12.0, tilt_db: float = 8.0, noise_db: float = 30.0) -> Tensor:

@@ -1,6 +1,7 @@
 """What every training run shares: checkpoints, resume, early stop, TensorBoard, precision, one learning-rate schedule."""
 
 from pathlib import Path
+from typing import Literal
 
 import lightning
 import torch
@@ -30,6 +31,7 @@ def run(
     mode: str = "min",
     patience: int = 10,
     resume: bool = False,
+    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed",
 ) -> float:
     """Fits module and leaves it with its best weights -> the monitored figure they reached. output: checkpoints and logs.
 
@@ -39,7 +41,7 @@ def run(
     stop = EarlyStopping(monitor, mode=mode, patience=patience)
     trainer = lightning.Trainer(
         max_epochs=epochs,
-        precision="bf16-mixed",
+        precision=precision,
         gradient_clip_val=GRADIENT_NORM,
         callbacks=[best, stop, LearningRateMonitor(), RichProgressBar()],
         logger=TensorBoardLogger(str(output), name="", version=""),

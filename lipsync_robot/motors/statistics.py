@@ -8,13 +8,13 @@ REMEMBERED = 90_000  # poses: half an hour at 50 Hz
 
 
 class Punctuality:
-    """Ages are seconds since the pose's stamp. A pose is missed when it is sent later than one period after it was due."""
+    """Ages are seconds since the pose's stamp. A pose is missed when it is sent later than deadline_s after it was due."""
 
-    def __init__(self, period_s: float) -> None:
+    def __init__(self, deadline_s: float) -> None:
         self.expired = 0
         self.missed = 0
         self.poses = 0
-        self._period = period_s
+        self._deadline = deadline_s
         self._last_stamp = -1.0
         self._age: deque[float] = deque(maxlen=REMEMBERED)
         self._ready_age: deque[float] = deque(maxlen=REMEMBERED)
@@ -29,7 +29,7 @@ class Punctuality:
             return
         self._last_stamp = stamp
         self.poses += 1
-        self.missed += now > due + self._period + 0.001  # a tick falls up to one period after the moment
+        self.missed += now > due + self._deadline
         self._age.append(now - stamp)
 
     def summary(self) -> dict[str, float]:

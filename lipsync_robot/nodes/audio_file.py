@@ -16,7 +16,7 @@ from . import common
 from .common import parameter
 
 TAIL_S = 0.6  # of silence after the recording, in which the mouth closes
-START_S = 0.1  # after everybody listens, so that no block falls into the first moments of a connection
+START_S = 0.5  # after everybody listens: two ends of a topic do not find each other in the same instant
 
 
 @dataclass
@@ -34,7 +34,8 @@ class AudioFileNode(common.Configured):
         self.finished = False
         self.spoken_s = 0.0
         self.silent = True
-        self._blocks = blocks(Path(self._params.file))
+        rest = blocks(Path(self._params.file))
+        self._blocks = itertools.chain([next(rest)], rest)  # so that an unusable file is an error now, not in mid-speech
         self._began: float | None = None
         self._audio = self.create_publisher(Audio, "audio", common.SOUND)
         self.create_timer(HOP / SAMPLE_RATE / 2, self._pace)
@@ -57,10 +58,14 @@ class AudioFileNode(common.Configured):
 
     def _may_start(self) -> bool:
         if self._began is None:
-            if self._params.await_chain and not all(self.count_subscribers(topic) for topic in common.CHAIN):
+            if self._params.await_chain and not self._everybody_listens():
                 return False
             self._began = self.now() + START_S
         return True
+
+    def _everybody_listens(self) -> bool:
+        matched = self._audio.get_subscription_count() >= self.count_subscribers("audio")
+        return matched and all(self.count_publishers(topic) and self.count_subscribers(topic) for topic in common.CHAIN)
 
 
 def blocks(path: Path) -> Iterator[np.ndarray]:

@@ -15,7 +15,6 @@ from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor, Paramete
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 
 from .. import settings
 from ..errors import BadInputError, LipsyncError
@@ -148,8 +147,7 @@ def run(node_class: Callable[[], Node]) -> Callable[[], None]:
     """The main function of a process that holds one node: spins until it is interrupted, then lets it end in order."""
 
     def main() -> None:
-        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        rclpy.init()
         node = None
         try:
             node = node_class()
@@ -162,6 +160,8 @@ def run(node_class: Callable[[], Node]) -> Callable[[], None]:
             print(error, file=sys.stderr)
             sys.exit(error.exit_code)
         finally:
+            for impatient in (signal.SIGINT, signal.SIGTERM):  # a second one must not keep the face from its neutral
+                signal.signal(impatient, signal.SIG_IGN)
             if node is not None:
                 node.destroy_node()
             rclpy.try_shutdown()

@@ -24,8 +24,9 @@ class Params:
     robot: str = parameter("robots/twin.yaml", "The robot's description")
     port: str = parameter("twin", "Serial port of the servo controller, or `twin`")
     rate_hz: float = parameter(100.0, "How often positions are sent", 10.0, 400.0)
-    playback_delay_s: float = parameter(0.16, "Sound is heard this long after its stamp; motion meets it", 0.0, 5.0)
-    servo_lag_s: float = parameter(0.07, "How long the servos trail their command", 0.0, 1.0)
+    playback_delay_s: float = parameter(0.11, "Sound is heard this long after its stamp; motion meets it", 0.0, 5.0)
+    deadline_s: float = parameter(0.02, "A pose sent later than this after it was due counts as missed", 0.001, 1.0)
+    servo_lag_s: float = parameter(0.03, "How long the servos trail their command", 0.0, 1.0)
 
 
 class MotorDriverNode(common.Configured):
@@ -41,7 +42,7 @@ class MotorDriverNode(common.Configured):
         self._robot = robot
         self._driver = Driver(robot, lambda: Maestro(str(port), robot.baud, channels), self.now())
         self._said = ""
-        self.punctuality = Punctuality(1 / self._params.rate_hz)
+        self.punctuality = Punctuality(self._params.deadline_s)
         self._sent = self.create_publisher(JointState, "motor/sent", common.MOTION)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_subscription(MotorCommand, "motor/command", self._on_command, common.MOTION)
@@ -83,7 +84,10 @@ class MotorDriverNode(common.Configured):
         sent = self._driver.tick(self.now())
         if self._driver.fault != self._said:
             self._said = self._driver.fault
-            (self.get_logger().error if self._said else self.get_logger().info)(self._said or "connected")
+            if self._said:
+                self.get_logger().error(self._said)
+            else:
+                self.get_logger().info("connected")
         if sent is None:
             return
         wired = self.now()

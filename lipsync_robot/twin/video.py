@@ -48,9 +48,7 @@ def film(
         partial.unlink(missing_ok=True)
 
 
-def pictures(
-    moments: np.ndarray, positions: np.ndarray, begin: float, duration: float
-) -> Iterator[tuple[float, np.ndarray]]:
+def pictures(moments: np.ndarray, positions: np.ndarray, begin: float, duration: float) -> Iterator[tuple[float, np.ndarray]]:
     """Seconds since `begin` and the picture (480, 640, 3) uint8 then, frame by frame."""
     simulation = FaceSimulation()
     camera = Camera(simulation, WIDTH, HEIGHT)
@@ -66,4 +64,5 @@ def pictures(
 def _audio_frame(sound: np.ndarray, rate: int) -> av.AudioFrame:
     frame = av.AudioFrame.from_ndarray(sound[None], format="s16", layout="mono")
     frame.sample_rate = rate
+    frame.pts = 0  # without it the coder's own delay of 21 ms stays in the film
     return frame

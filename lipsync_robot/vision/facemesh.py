@@ -1,9 +1,8 @@
 """Pictures to 468 screen landmarks: the only file that imports mediapipe."""
 
 import os
-
-os.environ.setdefault("GLOG_minloglevel", "2")  # read when mediapipe loads: keeps its chatter off the terminal
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import mediapipe
 import numpy as np
@@ -17,13 +16,17 @@ class FaceMesh:
 
     def __init__(self, tracking: bool = True) -> None:
         """tracking: False for unrelated pictures, where the previous one says nothing about the next."""
-        self._mesh = mediapipe.solutions.face_mesh.FaceMesh(
-            static_image_mode=not tracking, max_num_faces=1, refine_landmarks=True
-        )
+        with _chatter_silenced():
+            self._mesh = mediapipe.solutions.face_mesh.FaceMesh(
+                static_image_mode=not tracking, max_num_faces=1, refine_landmarks=True
+            )
+        self._has_seen_a_face = False  # up to which it loads, and talks
 
     def screen(self, rgb: np.ndarray) -> np.ndarray | None:
         """rgb (h, w, 3) uint8 -> (468, 3): x and y in 0..1 of the picture, z in x's scale; None where no face is found."""
-        found = self._mesh.process(rgb).multi_face_landmarks
+        with nullcontext() if self._has_seen_a_face else _chatter_silenced():
+            found = self._mesh.process(rgb).multi_face_landmarks
+        self._has_seen_a_face |= bool(found)
         if not found:
             return None
         return np.array([(p.x, p.y, p.z) for p in found[0].landmark[:POINTS]])
@@ -35,3 +38,16 @@ class FaceMesh:
 
     def close(self) -> None:
         self._mesh.close()
+
+
+@contextmanager
+def _chatter_silenced() -> Iterator[None]:
+    """MediaPipe's C++ side writes to the terminal what no option turns off; what goes wrong it raises all the same."""
+    terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        os.close(nowhere)

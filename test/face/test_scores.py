@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from lipsync_robot.face import scores
+from lipsync_robot.face.landmarks import CANONICAL, EYE_RIGHT
+
+RATE = 25
+TIME = np.arange(0, 8, 1 / RATE)
+OPENING = np.clip(np.sin(2 * np.pi * 1.5 * TIME) + 0.4 * np.sin(2 * np.pi * 3.7 * TIME), 0, None)
+SPEECH = np.ones(len(TIME), bool)
+
+
+@pytest.mark.parametrize("late_s", [-0.12, 0.0, 0.04, 0.16])
+def test_the_lag_of_a_shifted_series_is_its_shift(late_s: float) -> None:
+    shifted = np.interp(TIME - late_s, TIME, OPENING)
+    found = scores.lag(shifted, OPENING, RATE)
+    assert found.seconds == pytest.approx(late_s, abs=0.011)
+    assert found.correlation > 0.98
+
+
+def test_a_face_that_never_moves_has_no_correlation() -> None:
+    assert scores.correlation(np.ones(50), OPENING[:50]) == 0
+
+
+def test_positions_and_velocities_are_mean_distances() -> None:
+    still = np.zeros((10, 468, 3))
+    moved = still + np.array([0.3, 0.4, 0.0])
+    assert scores.position_error(moved, still) == pytest.approx(0.5)
+    assert scores.velocity_error(moved, still) == 0
+
+
+def test_areas_by_the_shoelace() -> None:
+    square = np.zeros((468, 3))
+    square[[1, 2, 3, 4], :2] = [[0, 0], [2, 0], [2, 2], [0, 2]]
+    assert scores.area(square, [1, 2, 3, 4]) == 4
+    assert 0.5 < scores.area(CANONICAL.vertices, EYE_RIGHT) < 4  # cm², an eye
+
+
+def test_a_perfect_prediction_recalls_every_closure() -> None:
+    met = scores.closures(OPENING, OPENING, SPEECH)
+    assert met.true >= 8
+    assert met.recall == met.precision == 1
+    assert met.false_alarm_rate == 0
+
+
+def test_a_mouth_that_never_closes_recalls_none() -> None:
+    met = scores.closures(OPENING + 2, OPENING, SPEECH)
+    assert (met.recall, met.predicted) == (0, 0)
+
+
+def test_a_mouth_that_stays_shut_is_all_false_alarms() -> None:
+    shut = np.zeros(len(TIME))
+    shut[::10] = 1.0  # now and then open, so that it has a scale
+    assert scores.closures(shut, OPENING, SPEECH).false_alarm_rate > 0.8
+
+
+def test_counts_of_clips_add_up() -> None:
+    one = scores.closures(OPENING, OPENING, SPEECH)
+    assert (one + one).true == 2 * one.true
