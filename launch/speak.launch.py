@@ -37,7 +37,7 @@ def generate_launch_description() -> LaunchDescription:
             _node("inverse_model"),
             _node("retarget"),
             _node("audio2landmark"),
-            _node("speaker"),
+            _node("speaker", {}, recording),  # who speaks needs no loudspeaker
             _node("microphone", {}, IfCondition(EqualsSubstitution(LaunchConfiguration("file"), ""))),
             audio_file,
             RegisterEventHandler(

@@ -2,9 +2,11 @@
 
 import os
 import re
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -70,3 +72,32 @@ def make_sound(tmp_path_factory: pytest.TempPathFactory):
         return path
 
     return make
+
+
+@pytest.fixture
+def virtual_microphone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """PulseAudio whose microphone hears what is played into `nowhere` -> the environment in which paplay finds it."""
+    if not shutil.which("pulseaudio"):
+        pytest.skip("pulseaudio is not installed")
+    for name in ("HOME", "XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH"):
+        monkeypatch.setenv(name, str(tmp_path))
+    (tmp_path / ".asoundrc").write_text("pcm.!default pulse\nctl.!default pulse\n")
+    environment = {**os.environ, "PULSE_SERVER": f"unix:{tmp_path}/native"}
+    monkeypatch.setenv("PULSE_SERVER", environment["PULSE_SERVER"])
+    server = subprocess.Popen(
+        ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--disallow-exit",
+         "-L", f"module-native-protocol-unix socket={tmp_path}/native auth-anonymous=1",
+         "-L", "module-null-sink sink_name=nowhere rate=16000 channels=1",
+         "-L", "module-remap-source master=nowhere.monitor source_name=ear"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        for _ in range(100):
+            if subprocess.run(["pactl", "info"], env=environment, capture_output=True, check=False).returncode == 0:
+                break
+            time.sleep(0.05)
+        subprocess.run(["pactl", "set-default-source", "ear"], env=environment, check=True)
+        yield environment
+    finally:
+        server.terminate()
+        server.wait(10)

@@ -26,7 +26,7 @@ def report(
 ) -> dict[str, Any]:
     """The figures of one run; writes the film, where one is wanted, and measures the sync of lips and sound in it."""
     lookahead_ms = 1000 * figures["lookahead_s"]
-    driver = recorder.driver
+    driver = figures["punctuality"]
     ages = {key: driver.get(f"wire_{key}_ms") for key in ("p50", "p95", "p99", "max")}
     result: dict[str, Any] = {
         "duration_s": round(recorder.duration_s, 3),

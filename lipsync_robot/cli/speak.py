@@ -1,6 +1,7 @@
 """`lipsync-robot speak`: the whole chain from sound to servos in one process, then the film and the report."""
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,10 +17,10 @@ from ..motors.maestro import Maestro
 from ..resources import resource
 from .usage import Usage
 
-CHAIN = ["motor_driver", "inverse_model", "retarget", "audio2landmark", "speaker", "recorder"]
+CHAIN = ["motor_driver", "inverse_model", "retarget", "audio2landmark", "recorder"]
 REFRESH_S = 0.1
 PATIENCE_S = 20.0  # for all nodes to find one another
-AFTER_S = 1.2  # after the last sound was heard: the driver's last figures, which come once a second
+AFTER_S = 0.2  # after the last sound was heard
 
 
 def speak(
@@ -51,6 +52,8 @@ def speak(
     twin = port is None
     if video and not twin:
         raise BadInputError("--video films the twin: leave out --port, or leave out --video.")
+    for path in (video, json_file):
+        _make_room(path)
     if mic and file:
         raise BadInputError("speak either a file or the microphone, not both.")
     overrides = _overrides(source, device, robot, port)
@@ -71,7 +74,6 @@ def speak(
 
     result = report(console, recorder, figures, usage, video)
     if json_file:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(json.dumps(result, indent=2) + "\n")
     table(console, result, [path for path in (video, json_file) if path])
 
@@ -83,6 +85,18 @@ def _source(file: Path | None, mic: bool) -> Path | None:
     path = file or resource("samples/avonlea.opus")
     next(files.decode(path))
     return path.resolve()
+
+
+def _make_room(path: Path | None) -> None:
+    """Makes the folder that a file is to be written into, before anything is spoken. Raises BadInputError."""
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInputError(f"{path}: its folder cannot be made ({error.strerror}).") from error
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise BadInputError(f"{path}: cannot be written. Name a file in a folder of yours.")
 
 
 def _overrides(source: Path | None, device: str, robot: str, port: str | None) -> dict[str, dict[str, Any]]:
@@ -104,14 +118,15 @@ def _run(console: Console, source: Path | None, twin: bool, settings: Path, over
     """Speaks -> the recorder with all it heard, what the nodes say of themselves, whether it was stopped from outside."""
     from ..nodes.composed import composed
 
-    names = (["twin"] if twin else []) + CHAIN + ["microphone" if source is None else "audio_file"]
+    sound = ["microphone"] if source is None else ["speaker", "audio_file"]  # who speaks needs no loudspeaker
+    names = (["twin"] if twin else []) + CHAIN + sound
     stopped = False
     with composed(names, settings, overrides) as composition:
         nodes = composition.nodes
-        speech, speaker, recorder = (nodes[name] for name in ("audio2landmark", "speaker", "recorder"))
+        speech, driver, recorder = (nodes[name] for name in ("audio2landmark", "motor_driver", "recorder"))
         figures = {
             "lookahead_s": speech.model.lookahead_s,
-            "playback_delay_s": speaker.playback_delay_s,
+            "playback_delay_s": driver.playback_delay_s,
             "providers": {"speech": speech.model.provider, "inverse": nodes["inverse_model"].model.provider},
         }
         where = "twin (Maestro on a pty)" if twin else f"Maestro on {overrides['motor_driver']['port']}"
@@ -127,6 +142,7 @@ def _run(console: Console, source: Path | None, twin: bool, settings: Path, over
             _speak_file(console, composition, source)
         except KeyboardInterrupt:
             stopped = True
+        figures["punctuality"] = driver.punctuality.summary()
         figures["silent"] = source is not None and nodes["audio_file"].silent
     return recorder, figures, stopped
 
@@ -147,4 +163,4 @@ def _speak_file(console: Console, composition: Any, source: Path) -> None:
                 raise BadInputError(
                     f"the nodes did not find one another within {PATIENCE_S:.0f} s: is UDP on this machine's loopback blocked?"
                 )
-        composition.spin(composition.nodes["speaker"].playback_delay_s + AFTER_S)
+        composition.spin(driver.playback_delay_s + AFTER_S)

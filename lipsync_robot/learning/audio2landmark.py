@@ -95,6 +95,7 @@ def evaluate(predict: Callable[[np.ndarray], np.ndarray], data: list[clips.Clip]
     """
     figures = []
     met = scores.NO_CLOSURES
+    another = None  # the opening predicted for the clip before: what scores without having heard this one
     for clip in data:
         padded = np.concatenate([clip.mel, np.repeat(clip.mel[-1:], lookahead, axis=0)])
         predicted = (clip.neutral + predict(padded)[lookahead:])[::VIDEO_STEP]
@@ -115,13 +116,20 @@ def evaluate(predict: Callable[[np.ndarray], np.ndarray], data: list[clips.Clip]
             "D_AL": float(np.abs(scores.mouth_area(predicted) - scores.mouth_area(true)).mean()),
             "lag_ms": 1000 * scores.lag(asked, opening, FRAME_RATE / VIDEO_STEP).seconds,
             "swing": float(asked.std() / opening.std()),
+            "chance_aperture_r": _correlation(another, opening),
         })  # fmt: skip
-    mean = {name: float(np.mean([figure[name] for figure in figures])) for name in figures[0]}
+        another = asked
+    mean = {name: float(np.nanmean([figure[name] for figure in figures])) for name in figures[0]}
     return mean | {
         "closure_recall": met.recall,
         "closure_precision": met.precision,
         "false_alarms": met.false_alarm_rate,
     }
+
+
+def _correlation(another: np.ndarray | None, opening: np.ndarray) -> float:
+    """Over the frames that both have; not a number where there is no other."""
+    return np.nan if another is None else scores.correlation(another[: len(opening)], opening[: len(another)])
 
 
 def load_split(corpus: Path, prepared: Path, split: str) -> list[clips.Clip]:
@@ -158,7 +166,7 @@ def train(config: Audio2LandmarkConfig, apc_run: Path, output: Path, resume: boo
     sampler = WeightedRandomSampler(stretches.person_weights(config.person_power), config.draws)
     loader = DataLoader(stretches, config.batch, sampler=sampler, drop_last=True)
     once: DataLoader = DataLoader([0])  # type: ignore[arg-type]
-    fit.run(module, loader, once, output, config.epochs, "val_aperture_r", mode="max", patience=25, resume=resume)
+    fit.run(module, loader, once, output, config.epochs, "val_aperture_r_in_speech", mode="max", patience=25, resume=resume)
     module.static = torch.from_numpy(np.mean([clip.neutral for clip in training], axis=0))
     torch.save({"config": asdict(config), "state": module.network.state_dict(), "static": module.static}, output / "network.pt")
     return module

@@ -50,6 +50,10 @@ class MotorDriverNode(common.Configured):
         self.create_timer(1.0, self._diagnose)
 
     @property
+    def playback_delay_s(self) -> float:
+        return self._params.playback_delay_s
+
+    @property
     def connected(self) -> bool:
         return self._driver.connected
 

@@ -4,7 +4,6 @@ import tempfile
 from array import array
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import JointState
 
 from lipsync_robot.msg import Audio, FaceLandmarks
@@ -21,7 +20,6 @@ class RecorderNode(common.Configured):
 
     def __init__(self) -> None:
         super().__init__("recorder")
-        self.driver: dict[str, float] = {}  # the motor driver's figures, as it last published them
         self._sound = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - open as long as the node
         self._sound_begins: list[tuple[float, int]] = []  # (stamp, sample) of each stretch without a gap
         self._samples = 0
@@ -31,7 +29,6 @@ class RecorderNode(common.Configured):
         self.create_subscription(Audio, "audio", self._on_audio, common.SOUND)
         self.create_subscription(FaceLandmarks, "human/landmarks", self._on_face, common.MOTION)
         self.create_subscription(JointState, "twin/joints", self._on_joints, common.MOTION)
-        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, common.MOTION)
 
     @property
     def duration_s(self) -> float:
@@ -79,8 +76,3 @@ class RecorderNode(common.Configured):
         self._motors = len(message.position)
         self._joint_stamps.append(common.seconds(message.header.stamp))
         self._positions.extend(message.position)
-
-    def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        for status in message.status:
-            if status.name.endswith("/motor_driver"):
-                self.driver = {value.key: float(value.value) for value in status.values}

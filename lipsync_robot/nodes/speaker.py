@@ -23,7 +23,7 @@ class SpeakerNode(common.Configured):
     def __init__(self) -> None:
         super().__init__("speaker")
         params = self.declare(Params)
-        self.playback_delay_s = params.playback_delay_s
+        self._delay = params.playback_delay_s
         self._speaker = Speaker(params.device)
         if self._speaker.silent_because:
             self.get_logger().info(f"plays nothing: {self._speaker.silent_because}")
@@ -35,7 +35,7 @@ class SpeakerNode(common.Configured):
         super().destroy_node()
 
     def _on_audio(self, message: Audio) -> None:
-        moment = common.seconds(message.header.stamp) + self.playback_delay_s
+        moment = common.seconds(message.header.stamp) + self._delay
         self._speaker.play(np.frombuffer(message.samples, np.int16), moment)
 
 

@@ -28,7 +28,6 @@ def film(
     moments (n,) s and positions (n, 11) in 0..1: where the servos were; sound (m,) int16 mono at sound_rate Hz, whose first
     sample was heard at the moment sound_at; progress: called with the share done. A film that is not finished is removed.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}")  # renamed when whole
     try:
         with av.open(str(partial), "w", format="mp4", options={"movflags": "faststart"}) as container:

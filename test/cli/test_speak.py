@@ -116,6 +116,24 @@ def test_a_second_start_is_refused_while_one_runs(recording: Path, board: Virtua
     assert first.wait(30) == 130
 
 
+def test_follows_a_microphone_until_it_is_stopped(virtual_microphone, recording, make_sound, board, robot, opening) -> None:
+    command = [COMMAND, "speak", "--mic", "--device", "pulse", "--port", str(board.port)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    sound = make_sound("said.wav", source=f"amovie={recording}")
+    player = subprocess.Popen(["paplay", "--device=nowhere", str(sound)], env=virtual_microphone)
+    while opening(board.positions) < 0.3 and process.poll() is None:
+        if player.poll() is not None:  # said before anybody listened: say it again
+            player = subprocess.Popen(["paplay", "--device=nowhere", str(sound)], env=virtual_microphone)
+        time.sleep(0.01)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    player.terminate()
+    assert process.returncode == 0, said
+    assert "sound to wire" in said
+    assert board.positions == pytest.approx(robot.neutral, abs=0.01)
+
+
 def test_a_port_that_is_no_maestro(short: Path) -> None:
     mute, terminal = pty.openpty()
     tty.setraw(terminal)
@@ -174,6 +192,8 @@ def one_sentence(ended: subprocess.CompletedProcess) -> str:
         (["--config", "{misspelt}"], "unknown parameter 'mouth_gian'. Did you mean 'mouth_gain'?"),
         (["{recording}", "--mic"], "not both"),
         (["--port", "/dev/null", "--video", "x.mp4"], "--video films the twin"),
+        (["--json", "/proc/nowhere/x.json"], "its folder cannot be made"),
+        (["--video", "/"], "/: cannot be written"),
         (["--vidio", "x.mp4"], "No such option '--vidio'. Did you mean '--video'?"),
     ],
 )
