@@ -13,6 +13,8 @@ from . import augment, fit
 from .networks import APC
 from .sound import Sequences
 
+HELD_OUT = 0.03  # share of the sequences that decides which weights are best
+
 
 @dataclass(frozen=True)
 class ApcConfig:
@@ -60,7 +62,8 @@ def train(config: ApcConfig, output: Path, resume: bool) -> APC:
     """Trains, keeping checkpoints and network.pt under output; with resume, goes on from the last one -> the network."""
     lightning.seed_everything(config.seed)
     data = Sequences([Path(path) for path in config.data], config.length)
-    split = random_split(data, [0.97, 0.03], torch.Generator().manual_seed(0))
+    held_out = max(1, round(HELD_OUT * len(data)))
+    split = random_split(data, [len(data) - held_out, held_out], torch.Generator().manual_seed(0))
     loaders = [DataLoader(part, config.batch, shuffle=i == 0, drop_last=i == 0) for i, part in enumerate(split)]
     module = ApcTraining(config)
     module.network.mean, module.network.std = data.statistics()

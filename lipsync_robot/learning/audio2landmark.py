@@ -93,7 +93,7 @@ def evaluate(predict: Callable[[np.ndarray], np.ndarray], data: list[clips.Clip]
 
     Every figure is taken at 25 Hz within each clip, against that clip's own neutral (design: field's definitions).
     """
-    figures = []
+    figures, chance = [], []
     met = scores.NO_CLOSURES
     another = None  # the opening predicted for the clip before: what scores without having heard this one
     for clip in data:
@@ -116,20 +116,17 @@ def evaluate(predict: Callable[[np.ndarray], np.ndarray], data: list[clips.Clip]
             "D_AL": float(np.abs(scores.mouth_area(predicted) - scores.mouth_area(true)).mean()),
             "lag_ms": 1000 * scores.lag(asked, opening, FRAME_RATE / VIDEO_STEP).seconds,
             "swing": float(asked.std() / opening.std()),
-            "chance_aperture_r": _correlation(another, opening),
         })  # fmt: skip
+        if another is not None:
+            chance.append(scores.correlation(another[: len(opening)], opening[: len(another)]))
         another = asked
-    mean = {name: float(np.nanmean([figure[name] for figure in figures])) for name in figures[0]}
+    mean = {name: float(np.mean([figure[name] for figure in figures])) for name in figures[0]}
     return mean | {
+        "chance_aperture_r": float(np.mean(chance)) if chance else 0.0,
         "closure_recall": met.recall,
         "closure_precision": met.precision,
         "false_alarms": met.false_alarm_rate,
     }
-
-
-def _correlation(another: np.ndarray | None, opening: np.ndarray) -> float:
-    """Over the frames that both have; not a number where there is no other."""
-    return np.nan if another is None else scores.correlation(another[: len(opening)], opening[: len(another)])
 
 
 def load_split(corpus: Path, prepared: Path, split: str) -> list[clips.Clip]:
