@@ -20,7 +20,8 @@ class FaceMesh:
             self._mesh = mediapipe.solutions.face_mesh.FaceMesh(
                 static_image_mode=not tracking, max_num_faces=1, refine_landmarks=True
             )
-        self._has_seen_a_face = False  # up to which it loads, and talks
+            self._mesh.process(np.zeros((64, 64, 3), np.uint8))  # its threads load the models now, not some time later
+        self._has_seen_a_face = False  # at which it talks once more
 
     def screen(self, rgb: np.ndarray) -> np.ndarray | None:
         """rgb (h, w, 3) uint8 -> (468, 3): x and y in 0..1 of the picture, z in x's scale; None where no face is found."""
