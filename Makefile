@@ -8,7 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(firstword $(foreach name,python3 python3.12 python3.11 python3.10,$(shell $(name) -c '$(SUPPORTED)' 2>/dev/null && echo $(name))))
 
-APT_RUN := cmake g++ python3-dev python3-venv libgl1 libglib2.0-0 libosmesa6 libportaudio2
+APT_RUN := cmake g++ python3-dev python3-venv libgl1 libglib2.0-bin libosmesa6 libportaudio2
 APT_TEST := ffmpeg libasound2-plugins pulseaudio pulseaudio-utils
 
 FOLDERS := $(shell find config launch lipsync_robot models msg samples -type d -not -name __pycache__)
@@ -37,17 +37,18 @@ clean:
 	rm -rf $(VENV) build out
 
 # $(call apt,packages): installs those that are missing, and asks for rights only then.
-apt = dpkg -s $(1) >/dev/null 2>&1 || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq --no-install-recommends $(1); }
+apt = dpkg -s $(1) >/dev/null 2>&1 || { $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); }
 
 $(VENV)/.run: requirements.txt requirements-ros.txt
-	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed; none was found. Name one: make PYTHON=/path/to/python3.12"; exit 1; }
 	$(call apt,$(APT_RUN))
+	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed; none was found. Name one: make PYTHON=/path/to/python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip==25.3 # the one of Python 3.10 searches for minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-ros.txt
 	touch $@
 
 # Symbolic links, so that an edit counts at once; new folders and files are linked when their folder has changed.
-$(VENV)/.package: $(VENV)/.run CMakeLists.txt package.xml $(FOLDERS)
+$(VENV)/.package: $(VENV)/.run CMakeLists.txt package.xml $(wildcard msg/*.msg) $(FOLDERS)
 	cmake -S . -B build -DCMAKE_INSTALL_PREFIX=$(CURDIR)/$(VENV) -DCMAKE_PREFIX_PATH=$(CURDIR)/$(VENV) \
 		-DPython3_EXECUTABLE=$(CURDIR)/$(BIN)/python -DBUILD_TESTING=OFF -DAMENT_CMAKE_SYMLINK_INSTALL=ON >build.log
 	cmake --build build --parallel --target install >>build.log

@@ -10,7 +10,7 @@ from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, RegisterEventHandler, Shutdown, TimerAction
 from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessExit
-from launch.substitutions import EqualsSubstitution, LaunchConfiguration, NotEqualsSubstitution
+from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import Node
 
 from launch import LaunchDescription
@@ -27,24 +27,28 @@ ARGUMENTS = [
 
 
 def generate_launch_description() -> LaunchDescription:
-    recording = IfCondition(NotEqualsSubstitution(LaunchConfiguration("file"), ""))
+    recording = IfCondition(PythonExpression(["bool(", *_quoted("file"), ")"]))
     audio_file = _node("audio_file", {"file": LaunchConfiguration("file")}, recording)
     return LaunchDescription(
         [
             *(DeclareLaunchArgument(name, default_value=value, description=says) for name, value, says in ARGUMENTS),
-            _node("twin", {}, IfCondition(EqualsSubstitution(LaunchConfiguration("port"), "twin"))),
+            _node("twin", {}, IfCondition(PythonExpression([*_quoted("port"), " == 'twin'"]))),
             _node("motor_driver", {"port": LaunchConfiguration("port")}),
             _node("inverse_model"),
             _node("retarget"),
             _node("audio2landmark"),
             _node("speaker", {}, recording),  # who speaks needs no loudspeaker
-            _node("microphone", {}, IfCondition(EqualsSubstitution(LaunchConfiguration("file"), ""))),
+            _node("microphone", {}, IfCondition(PythonExpression(["not ", *_quoted("file")]))),
             audio_file,
             RegisterEventHandler(
                 OnProcessExit(target_action=audio_file, on_exit=[TimerAction(period=AFTER_S, actions=[Shutdown()])])
             ),
         ]
     )
+
+
+def _quoted(name: str) -> list:
+    return ["r'''", LaunchConfiguration(name), "'''"]
 
 
 def _node(name: str, parameters: dict | None = None, condition: object = None) -> Node:
@@ -56,4 +60,5 @@ def _node(name: str, parameters: dict | None = None, condition: object = None) -
         parameters=[LaunchConfiguration("config"), parameters or {}],
         condition=condition,
         output="screen",
+        on_exit=None if name == "audio_file" else Shutdown(),  # a node that cannot go on ends all
     )

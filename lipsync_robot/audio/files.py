@@ -27,11 +27,15 @@ def duration_s(path: Path) -> float | None:
 
 def decode(path: Path) -> Iterator[np.ndarray]:
     """Pieces (n,) float32 in -1..1 at 16 kHz, all channels mixed to one. Raises AudioFileError, with the reason."""
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+    resampler, layout = _resampler(), None
     empty = True
     with _open(path) as container:
         try:
             for frame in container.decode(audio=0):
+                if layout not in (None, (frame.sample_rate, frame.layout.name, frame.format.name)):
+                    yield from map(_samples, resampler.resample(None))  # the recording changes in its middle
+                    resampler = _resampler()
+                layout = (frame.sample_rate, frame.layout.name, frame.format.name)
                 for piece in resampler.resample(frame):
                     empty = False
                     yield _samples(piece)
@@ -47,6 +51,10 @@ def decode(path: Path) -> Iterator[np.ndarray]:
 def read(path: Path) -> np.ndarray:
     """The whole file, (n,) float32 in -1..1 at 16 kHz mono. Raises AudioFileError."""
     return np.concatenate(list(decode(path)))
+
+
+def _resampler() -> av.AudioResampler:
+    return av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
 
 
 def _open(path: Path) -> av.container.InputContainer:

@@ -21,10 +21,8 @@ class Microphone:
         """device: PortAudio's name or a part of it, "" for the default; heard: takes (320,) int16 and the moment of the
         first sample in s since the epoch. Raises MicrophoneError, naming the devices there are."""
         sounddevice = portaudio()
-        self.dropped = 0  # blocks that PortAudio says it lost
 
-        def captured(block: bytes, _: int, moments: Any, status: Any) -> None:
-            self.dropped += bool(status.input_overflow)
+        def captured(block: bytes, _: int, moments: Any, __: Any) -> None:
             ago = moments.currentTime - moments.inputBufferAdcTime
             if not 0 < moments.inputBufferAdcTime <= moments.currentTime:  # some drivers do not tell
                 ago = HOP / SAMPLE_RATE

@@ -55,7 +55,6 @@ class Speaker:
 
     def __init__(self, device: str) -> None:
         """device: PortAudio's name or a part of it, "" for the default."""
-        self.underruns = 0
         self._timeline = Timeline()
         self._stream: Any = None
         self.silent_because = ""
@@ -81,7 +80,6 @@ class Speaker:
         if self._stream is not None:
             self._stream.close()
 
-    def _fill(self, out: Any, count: int, moments: Any, status: Any) -> None:
-        self.underruns += bool(status.output_underflow)
+    def _fill(self, out: Any, count: int, moments: Any, _: Any) -> None:
         ahead = max(0.0, moments.outputBufferDacTime - moments.currentTime)
         out[:] = self._timeline.take(count, time.time() + ahead).tobytes()

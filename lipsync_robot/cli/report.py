@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 
 from ..audio.mel import SAMPLE_RATE
@@ -35,7 +36,7 @@ def report(
         "latency_ms": {key: None if age is None else round(age - lookahead_ms, 2) for key, age in ages.items()},
         "sync_offset_ms": None,
         "aperture_r": None,
-        "missed_deadlines": int(driver.get("missed", 0) + driver.get("expired", 0)),
+        "missed_deadlines": figures["missed"],
         "cpu_percent_of_one_core": round(usage.cpu_percent_of_one_core, 1),
         "peak_rss_mb": round(usage.peak_rss_mb, 1),
         "silent": figures["silent"],
@@ -87,4 +88,4 @@ def table(console: Console, result: dict[str, Any], written: list[Path]) -> None
     console.print(f" missed          {result['missed_deadlines']} of {result['frames']} poses")
     console.print(f" cost            {result['cpu_percent_of_one_core']:.0f} % of one core   {result['peak_rss_mb']:.0f} MB")
     if written:
-        console.print(f" wrote {', '.join(map(str, written))}")
+        console.print(escape(f" wrote {', '.join(map(str, written))}"))

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
 from ..audio import files
@@ -56,7 +57,7 @@ def speak(
         _make_room(path)
     if mic and file:
         raise BadInputError("speak either a file or the microphone, not both.")
-    overrides = _overrides(source, device, robot, port)
+    overrides = _overrides(source, device, robot, port) | {"recorder": {"film": video is not None}}
     settings = config or resource("config/speak.yaml")
     if not settings.is_file():
         raise BadInputError(f"{settings}: no such settings file.")
@@ -100,17 +101,17 @@ def _make_room(path: Path | None) -> None:
 
 
 def _overrides(source: Path | None, device: str, robot: str, port: str | None) -> dict[str, dict[str, Any]]:
-    overrides: dict[str, dict[str, Any]] = {"microphone": {"device": device}}
+    overrides: dict[str, dict[str, Any]] = {"microphone": {"device": device}, "motor_driver": {"port": port or "twin"}}
     if source is not None:
         overrides["audio_file"] = {"file": str(source)}
     if robot != "twin":
         path = Path(robot).resolve()
-        for node in ("motor_driver", "inverse_model"):
+        for node in ("motor_driver", "inverse_model", "twin"):
             overrides.setdefault(node, {})["robot"] = str(path)
     if port is not None:
         described = description.load(Path(robot) if robot != "twin" else resource("config/robots/twin.yaml"))
         Maestro(port, described.baud, [motor.channel for motor in described.motors]).close()
-        overrides.setdefault("motor_driver", {})["port"] = str(Path(port).resolve())
+        overrides["motor_driver"]["port"] = str(Path(port).resolve())
     return overrides
 
 
@@ -143,6 +144,7 @@ def _run(console: Console, source: Path | None, twin: bool, settings: Path, over
         except KeyboardInterrupt:
             stopped = True
         figures["punctuality"] = driver.punctuality.summary()
+        figures["missed"] = driver.missed
         figures["silent"] = source is not None and nodes["audio_file"].silent
     return recorder, figures, stopped
 
@@ -154,13 +156,12 @@ def _speak_file(console: Console, composition: Any, source: Path) -> None:
         console.print(f" {total / 60:.0f} minutes of sound, spoken in real time; Ctrl-C stops it")
     columns = TextColumn(" speaking {task.description} "), BarColumn(), TextColumn("{task.completed:.1f} s")
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task(source.name, total=total)
+        task = progress.add_task(escape(source.name), total=total)
         give_up = time.monotonic() + PATIENCE_S
         while not audio_file.finished:
             composition.spin(REFRESH_S)
             progress.update(task, completed=min(audio_file.spoken_s, total or audio_file.spoken_s))
-            if time.monotonic() > give_up and (audio_file.spoken_s == 0 or not driver.connected):
-                raise BadInputError(
-                    f"the nodes did not find one another within {PATIENCE_S:.0f} s: is UDP on this machine's loopback blocked?"
-                )
+            if audio_file.spoken_s == 0 and time.monotonic() > give_up:
+                reason = driver.fault or "the nodes did not find one another: is UDP on this machine's loopback blocked?"
+                raise BadInputError(f"nothing could be said within {PATIENCE_S:.0f} s: {reason}")
         composition.spin(driver.playback_delay_s + AFTER_S)

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, WeightedRandomSampler
 
 from ..audio.mel import FRAME_RATE
 from ..face import scores
-from ..face.landmarks import LOWER_LIP, POINTS, UPPER_LIP, aperture
+from ..face.landmarks import LOWER_LIP, POINTS, UPPER_LIP, aperture, mouth_width
 from . import apc, augment, clips, fit
 from .networks import APC, Audio2Landmark
 
@@ -102,18 +102,18 @@ def evaluate(predict: Callable[[np.ndarray], np.ndarray], data: list[clips.Clip]
         true = (clip.neutral + clip.displacement)[::VIDEO_STEP]
         speech = clip.speech[::VIDEO_STEP]
         asked, opening = aperture(predicted), aperture(true)
-        width_r = scores.correlation(*(np.linalg.norm(f[:, 61] - f[:, 291], axis=-1) for f in (predicted, true)))
         lips = scores.LIPS_AND_JAW
         met += scores.closures(asked, opening, speech)
         figures.append({
             "aperture_r": scores.correlation(asked, opening),
             "aperture_r_in_speech": scores.correlation(asked[speech], opening[speech]),
-            "width_r": width_r,
+            "width_r": scores.correlation(mouth_width(predicted), mouth_width(true)),
             "D_P": scores.position_error(predicted, true),
             "D_V": scores.velocity_error(predicted, true),
             "D_PL": scores.position_error(predicted[:, lips], true[:, lips]),
             "D_VL": scores.velocity_error(predicted[:, lips], true[:, lips]),
             "D_AL": float(np.abs(scores.mouth_area(predicted) - scores.mouth_area(true)).mean()),
+            "D_AE": float(np.abs(scores.eye_area(predicted) - scores.eye_area(true)).mean()),
             "lag_ms": 1000 * scores.lag(asked, opening, FRAME_RATE / VIDEO_STEP).seconds,
             "swing": float(asked.std() / opening.std()),
         })  # fmt: skip
@@ -145,7 +145,7 @@ def load_split(corpus: Path, prepared: Path, split: str) -> list[clips.Clip]:
 
 def principal_motions(data: list[clips.Clip], count: int) -> Tensor:
     """(count, 1404) cm: the principal displacements of a sample of the clips' frames, scaled to their deviation."""
-    sample = np.concatenate([clip.displacement[::10] for clip in data]).reshape(-1, 468 * 3)
+    sample = np.concatenate([clip.displacement[::10] for clip in data]).reshape(-1, POINTS * 3)
     sample = sample[np.random.default_rng(0).permutation(len(sample))[:6000]]
     _, deviation, motions = np.linalg.svd(sample, full_matrices=False)
     return torch.from_numpy(motions[:count] * (deviation[:count, None] / len(sample) ** 0.5)).float()

@@ -11,6 +11,7 @@ from ..errors import BadInputError
 
 PULSE_US = (500.0, 2500.0)  # what any hobby servo and the Maestro's widest setting allow
 CHANNELS = 24  # of the largest Maestro
+BAUDS = (9600, 19200, 38400, 57600, 115200)
 
 
 class RobotDescriptionError(BadInputError):
@@ -73,6 +74,8 @@ def load(path: Path) -> Robot:
         twice = next((value for value in values if values.count(value) > 1), None)
         if twice is not None:
             raise RobotDescriptionError(f"{path}: two motors share the {what} {twice!r}. Give each its own.")
+    if robot.baud not in BAUDS:
+        raise RobotDescriptionError(f"{path}: baud {robot.baud} is not one of {', '.join(map(str, BAUDS))}.")
     for motor in robot.motors:
         _check(path, motor)
     return robot
@@ -88,7 +91,7 @@ def _check(path: Path, motor: Motor) -> None:
         raise RobotDescriptionError(f"{where} min_us and max_us are both {motor.min_us:g}: it could never move.")
     if not 0 <= motor.neutral <= 1:
         raise RobotDescriptionError(f"{where} neutral {motor.neutral:g} is outside 0..1.")
-    if not motor.max_speed > 0:
-        raise RobotDescriptionError(f"{where} max_speed {motor.max_speed:g} must be above 0 ranges per second.")
+    if not 0.1 <= motor.max_speed <= 100:
+        raise RobotDescriptionError(f"{where} max_speed {motor.max_speed:g} is outside 0.1..100 ranges per second.")
     if not 0 <= motor.channel < CHANNELS:
         raise RobotDescriptionError(f"{where} channel {motor.channel} is outside the Maestro's 0..{CHANNELS - 1}.")

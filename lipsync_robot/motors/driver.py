@@ -6,8 +6,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from .description import Robot
-from .guard import Guard
-from .maestro import BusError
+from .guard import EASE_S, Guard
+from .maestro import BusError, words
 from .schedule import Pose, Schedule
 
 FIRST_RETRY_S, LAST_RETRY_S = 0.1, 1.0
@@ -30,7 +30,7 @@ class Sent(NamedTuple):
 
 
 class Driver:
-    """Keeps going without a bus: asks for a new one with growing pauses, and starts it from where the guard stands."""
+    """Keeps going without a bus: asks for a new one with growing pauses, and goes on from where its servos stand."""
 
     def __init__(self, robot: Robot, open_bus: Callable[[], Bus], now: float) -> None:
         self.guard = Guard(robot.neutral, robot.max_speed, now)
@@ -39,6 +39,8 @@ class Driver:
         self._open_bus = open_bus
         self._schedule = Schedule()
         self._bus: Bus | None = None
+        self._sent: np.ndarray | None = None  # the last positions on the wire
+        self._stopped = False
         self._retry_at, self._pause = now, FIRST_RETRY_S
 
     @property
@@ -47,13 +49,14 @@ class Driver:
 
     def command(self, pose: Pose, now: float) -> bool:
         """Queues a pose for its moment -> whether it was still worth it."""
-        if now > pose.expires:
+        if self._stopped or now > pose.expires:
             return False
         self._schedule.add(pose)
         return True
 
     def stop(self) -> None:
-        """Voids what is pending and goes to neutral."""
+        """Voids what is pending, takes no further command, and goes to neutral."""
+        self._stopped = True
         self._schedule.clear()
         self.guard.home()
 
@@ -62,20 +65,42 @@ class Driver:
         pose = self._schedule.at(now)
         if pose is not None and not self.guard.accept(pose.positions, now):
             pose = None
-        positions = self.guard.output(now)
         if self._bus is None and not self._connect(now):
+            self.guard.output(now)
             return None
         assert self._bus is not None
+        positions = self.guard.output(now)
         try:
             self._bus.write(list(self._robot.pulses(positions)))
         except BusError as error:
             self._lose(str(error), now)
             return None
+        self._sent = positions
         return Sent(positions, pose)
 
+    @property
+    def pending(self) -> int:
+        """How many poses still wait for their moment."""
+        return len(self._schedule)
+
+    @property
     def at_neutral(self) -> bool:
-        """Whether the last output was the neutral pose, to half a percent."""
-        return bool(np.allclose(self.guard.position, self.guard.neutral, atol=0.005))
+        """Whether the last positions on the wire were neutral, to half a percent, or nothing was ever sent."""
+        return self._sent is None or bool(np.allclose(self._sent, self._robot.neutral, atol=0.005))
+
+    @property
+    def longest_way_home_s(self) -> float:
+        """Seconds after which a driver that was stopped is at neutral, a reconnection included."""
+        return float(1 / self._robot.max_speed.min()) + EASE_S + 2 * LAST_RETRY_S
+
+    def errors(self) -> list[str]:
+        """What the board has to complain of since it was last asked, in words."""
+        if self._bus is None:
+            return [self.fault]
+        try:
+            return words(self._bus.errors())
+        except BusError as error:
+            return [str(error)]
 
     def close(self) -> None:
         if self._bus is not None:
@@ -87,10 +112,13 @@ class Driver:
             return False
         try:
             self._bus = self._open_bus()
+            pulses = np.array(self._bus.read())
+            found = np.where(pulses > 0, self._robot.positions(pulses), self._robot.neutral)  # 0: that servo is off
         except BusError as error:
             self._lose(str(error), now)
             return False
         self.fault, self._pause = "", FIRST_RETRY_S
+        self.guard.starts_from(found, now)
         return True
 
     def _lose(self, fault: str, now: float) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 HOLD_S = 1.0  # without a fresh command the last pose is held this long
 EASE_S = 0.5  # and then takes this long to neutral
+LONGEST_STEP_S = 0.03  # motion that a late output may catch up with: the rest would be a jump
 
 
 class Guard:
@@ -44,6 +45,11 @@ class Guard:
         self._fresh = now
         return True
 
+    def starts_from(self, positions: np.ndarray, now: float) -> None:
+        """Takes up positions (motors,), where the servos are found to be, so that the next output is no jump."""
+        self._position = np.clip(positions, 0.0, 1.0)
+        self._now = now
+
     def emergency_stop(self) -> None:
         """Freezes the motors where they are, until reset."""
         self._stopped = True
@@ -56,7 +62,7 @@ class Guard:
 
     def output(self, now: float) -> np.ndarray:
         """What may be sent at this moment, (motors,) in 0..1. A clock that goes backwards moves nothing."""
-        elapsed, self._now = max(0.0, now - self._now), now
+        elapsed, self._now = min(max(0.0, now - self._now), LONGEST_STEP_S), now
         if not self._stopped:
             step = self._max_speed * elapsed
             self._position = self._position + np.clip(self._aim(now) - self._position, -step, step)

@@ -1,6 +1,7 @@
 """Pololu Maestro servo controller: protocol table and bus. Targets are quarter microseconds in two 7-bit bytes."""
 
 import struct
+import termios
 from collections.abc import Sequence
 
 import serial
@@ -61,10 +62,9 @@ class Maestro:
         try:
             self._serial.reset_input_buffer()
             self.errors()
-            self.read()
-        except BusError:
+        except (BusError, OSError, termios.error) as error:
             self._serial.close()
-            raise
+            raise error if isinstance(error, BusError) else BusError(_cannot_open(port, error)) from error
 
     def write(self, pulses_us: Sequence[float]) -> None:
         """Sets the target of every channel, pulse widths in µs."""
@@ -93,16 +93,16 @@ class Maestro:
         if len(reply) < 2:
             raise BusError(
                 f"{self._port}: opens, but does not answer like a Maestro ({len(reply)} of 2 bytes in {REPLY_TIMEOUT_S:g} s). "
-                "Use its command port (the lower of the two), or --robot twin to run without hardware."
+                "Use its command port (the lower of the two), or leave out the port to run without hardware."
             )
         return struct.unpack("<H", reply)[0]
 
 
-def _cannot_open(port: str, error: serial.SerialException) -> str:
+def _cannot_open(port: str, error: Exception) -> str:
     if "exclusively lock" in str(error):
         return f"{port}: another program is using it. Stop that one first."
     if "No such file" in str(error):
-        return f"{port}: no such port. Plug the Maestro in and look at ls /dev/ttyACM*; --robot twin needs none."
+        return f"{port}: no such port. Plug the Maestro in and look at ls /dev/ttyACM*; the twin needs none."
     if "Permission denied" in str(error):
         return f"{port}: not allowed. Run: sudo usermod -aG dialout $USER, then log in again."
     return f"{port}: cannot be opened as a serial port ({error})."

@@ -19,6 +19,9 @@ class Schedule:
     def __init__(self) -> None:
         self._poses: list[Pose] = []
 
+    def __len__(self) -> int:
+        return len(self._poses)
+
     def add(self, pose: Pose) -> None:
         """A later pose for the same moment replaces the earlier one."""
         at = bisect.bisect_left(self._poses, pose.due, key=lambda p: p.due)

@@ -8,19 +8,21 @@ REMEMBERED = 90_000  # poses: half an hour at 50 Hz
 
 
 class Punctuality:
-    """Ages are seconds since the pose's stamp. A pose is missed when it is sent later than deadline_s after it was due."""
+    """Ages are seconds since the pose's stamp. A pose is late when it is sent more than deadline_s after it was due."""
 
     def __init__(self, deadline_s: float) -> None:
         self.expired = 0
-        self.missed = 0
+        self.late = 0
         self.poses = 0
+        self.commands = 0
         self._deadline = deadline_s
         self._last_stamp = -1.0
         self._age: deque[float] = deque(maxlen=REMEMBERED)
         self._ready_age: deque[float] = deque(maxlen=REMEMBERED)
 
     def arrived(self, stamp: float, now: float) -> None:
-        """A command has come in."""
+        """A command has come in that is still worth sending."""
+        self.commands += 1
         self._ready_age.append(now - stamp)
 
     def sent(self, stamp: float, due: float, now: float) -> None:
@@ -29,12 +31,16 @@ class Punctuality:
             return
         self._last_stamp = stamp
         self.poses += 1
-        self.missed += now > due + self._deadline
+        self.late += now > due + self._deadline
         self._age.append(now - stamp)
+
+    def missed(self, pending: int) -> int:
+        """Commands that did not reach the wire in time, whatever the reason; pending: those whose time is yet to come."""
+        return max(0, self.commands + self.expired - pending - (self.poses - self.late))
 
     def summary(self) -> dict[str, float]:
         """Counts, and percentiles of both ages in ms: `ready` at arrival, `wire` when written."""
-        figures: dict[str, float] = {"poses": self.poses, "missed": self.missed, "expired": self.expired}
+        figures: dict[str, float] = {"poses": self.poses, "late": self.late, "expired": self.expired}
         for name, ages in (("ready", self._ready_age), ("wire", self._age)):
             if ages:
                 p50, p95, p99, top = np.percentile(1000 * np.array(ages), [50, 95, 99, 100])

@@ -15,6 +15,7 @@ from ..audio.mel import HOP, SAMPLE_RATE
 from . import common
 from .common import parameter
 
+SILENCE = 33  # of 32768: -60 dB, below what any microphone in a room records of a voice
 TAIL_S = 0.6  # of silence after the recording, in which the mouth closes
 START_S = 0.5  # after everybody listens: two ends of a topic do not find each other in the same instant
 
@@ -50,7 +51,7 @@ class AudioFileNode(common.Configured):
             if block is None:
                 self.finished = True
                 return
-            self.silent = self.silent and not block.any()
+            self.silent = bool(self.silent and np.abs(block.astype(int)).max() < SILENCE)
             message = Audio(sample_rate=SAMPLE_RATE, samples=array.array("h", block.tobytes()))
             message.header.stamp = common.to_stamp(self._began + self.spoken_s)
             self._audio.publish(message)

@@ -5,6 +5,7 @@ import fcntl
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -28,7 +29,7 @@ SOUND = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, history=Hi
 MOTION = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, history=HistoryPolicy.KEEP_LAST)
 IMAGE = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE)
 
-BUILT_IN = {"use_sim_time", "start_type_description_service"}
+BUILT_IN = {"use_sim_time", "start_type_description_service"}  # of any ROS 2 node
 SHARED = {"human_static", "playback_delay_s", "robot"}  # stand under /** in a settings file, for the nodes that know them
 CHAIN = ("audio", "human/landmarks", "robot/landmarks", "motor/command")  # sound in, motion out
 
@@ -61,12 +62,12 @@ class Configured(Node):
             value = given[name].value if name in given else field.metadata["default"]
             if name in given:
                 self.undeclare_parameter(name)
-            self.declare_parameter(name, self._checked(field, value), _descriptor(field))
+            self.declare_parameter(name, self._checked(field, value), _descriptor(field), ignore_override=True)
         return cls(**{name: self.get_parameter(name).value for name in fields})
 
     def now(self) -> float:
-        """Seconds since the epoch, by this node's clock."""
-        return self.get_clock().now().nanoseconds * 1e-9
+        """Seconds since the epoch: servos and sound cards know no simulated time."""
+        return time.time()
 
     def _checked(self, field: dataclasses.Field, value: Any) -> Any:
         wanted = type(field.metadata["default"])
@@ -90,7 +91,8 @@ def _descriptor(field: dataclasses.Field) -> ParameterDescriptor:
         list: ParameterType.PARAMETER_STRING_ARRAY,
     }
     low, high = field.metadata["range"]
-    described = ParameterDescriptor(type=kinds[type(field.metadata["default"])], description=field.metadata["says"])
+    kind = kinds[type(field.metadata["default"])]
+    described = ParameterDescriptor(type=kind, description=field.metadata["says"], read_only=True)
     if low is not None and isinstance(field.metadata["default"], float):
         described.floating_point_range = [FloatingPointRange(from_value=float(low), to_value=float(high))]
     return described
@@ -148,6 +150,7 @@ def run(node_class: Callable[[], Node]) -> Callable[[], None]:
 
     def main() -> None:
         rclpy.init()
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))  # its terminal was closed
         node = None
         try:
             node = node_class()
@@ -160,7 +163,11 @@ def run(node_class: Callable[[], Node]) -> Callable[[], None]:
             print(error, file=sys.stderr)
             sys.exit(error.exit_code)
         finally:
-            for impatient in (signal.SIGINT, signal.SIGTERM):  # a second one must not keep the face from its neutral
+            for impatient in (
+                signal.SIGINT,
+                signal.SIGTERM,
+                signal.SIGHUP,
+            ):  # a second one must not keep the face from its neutral
                 signal.signal(impatient, signal.SIG_IGN)
             if node is not None:
                 node.destroy_node()

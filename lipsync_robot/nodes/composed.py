@@ -1,10 +1,11 @@
 """The nodes of a launch file in one process and one thread: a hop between them costs a fraction of a millisecond."""
 
+import json
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from ..errors import BadInputError
 from .audio2landmark import Audio2LandmarkNode
 from .audio_file import AudioFileNode
 from .inverse_model import InverseModelNode
@@ -61,35 +63,42 @@ class Composition:
             self._executor.spin_once(timeout_sec=left)
 
     def close(self) -> None:
-        """Ends the nodes, sound first: the driver takes the face to neutral while the twin is still there."""
-        for name in reversed(list(self.nodes)):
-            if name == "motor_driver" and "twin" in self.nodes:
-                self._go_home()
-            self.nodes.pop(name).destroy_node()
-        self._executor.shutdown()
+        """Takes the face to neutral while the twin is still there to follow, then ends all nodes, whatever one of them does."""
+        with ExitStack() as ends:
+            ends.callback(self._executor.shutdown)
+            for node in self.nodes.values():
+                ends.callback(node.destroy_node)
+            if "motor_driver" in self.nodes:
+                self._go_home(self.nodes["motor_driver"])
 
-    def _go_home(self) -> None:
-        driver = self.nodes["motor_driver"]
+    def _go_home(self, driver: MotorDriverNode) -> None:
         driver.go_home()
-        give_up = time.monotonic() + driver.LONGEST_GOODBYE_S
+        give_up = time.monotonic() + driver.longest_way_home_s
         while not driver.at_home and time.monotonic() < give_up:
             self.spin(0.05)
+        self.spin(0.05)  # the twin's servos get there a moment after their command
 
 
 @contextmanager
 def composed(names: list[str], settings: Path, overrides: dict[str, dict[str, Any]]) -> Iterator[Composition]:
     """Starts nodes by name with the parameters of a settings file, overrides[node][parameter] over them.
 
-    SIGINT and SIGTERM raise KeyboardInterrupt in the body; while the nodes end, both are ignored, so that nothing keeps
-    the face from reaching neutral.
+    SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt in the body; while the nodes end, all are ignored, so that nothing
+    keeps the face from reaching neutral. Raises BadInputError for settings that are no YAML.
     """
     for key, value in LOCAL.items():
         os.environ.setdefault(key, value)
+    if os.environ.get("ROS_DISTRO") == "humble":  # which knows no discovery range yet
+        os.environ.setdefault("ROS_LOCALHOST_ONLY", "1")
+    try:
+        yaml.safe_load(settings.read_text())
+    except yaml.YAMLError as error:
+        raise BadInputError(f"{settings}: not valid YAML: {error}") from error
     arguments = ["--ros-args", "--params-file", str(settings), "--log-level", "warn"]
     for node, parameters in overrides.items():
         for key, value in parameters.items():
-            arguments += ["-p", f"{node}:{key}:={yaml.safe_dump(value, default_flow_style=True).splitlines()[0]}"]
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+            arguments += ["-p", f"{node}:{key}:={json.dumps(value, ensure_ascii=False)}"]
+    before = {ending: signal.signal(ending, _interrupt) for ending in (signal.SIGTERM, signal.SIGHUP)}
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     composition = Composition()
     try:
@@ -97,8 +106,14 @@ def composed(names: list[str], settings: Path, overrides: dict[str, dict[str, An
             composition.add(name)
         yield composition
     finally:
-        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        composition.close()
-        rclpy.try_shutdown()
-        signal.signal(signal.SIGINT, interrupt)
-        signal.signal(signal.SIGTERM, before)
+        before |= {ending: signal.signal(ending, signal.SIG_IGN) for ending in (signal.SIGINT, *before)} | before
+        try:
+            composition.close()
+        finally:
+            rclpy.try_shutdown()
+            for ending, handler in before.items():
+                signal.signal(ending, handler)
+
+
+def _interrupt(*_: object) -> None:
+    signal.raise_signal(signal.SIGINT)

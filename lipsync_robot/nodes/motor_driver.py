@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from sensor_msgs.msg import JointState
+from std_srvs.srv import SetBool
 
 from lipsync_robot.msg import MotorCommand
 
@@ -30,8 +31,6 @@ class Params:
 
 
 class MotorDriverNode(common.Configured):
-    LONGEST_GOODBYE_S = 2.5  # to neutral at the slowest, then the port is closed
-
     def __init__(self) -> None:
         super().__init__("motor_driver")
         self._params = self.declare(Params)
@@ -47,6 +46,7 @@ class MotorDriverNode(common.Configured):
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_subscription(MotorCommand, "motor/command", self._on_command, common.MOTION)
         self.create_timer(1 / self._params.rate_hz, self._tick)
+        self.create_service(SetBool, "motor/emergency_stop", self._on_emergency_stop)
         self.create_timer(1.0, self._diagnose)
 
     @property
@@ -59,11 +59,25 @@ class MotorDriverNode(common.Configured):
 
     @property
     def at_home(self) -> bool:
-        """Whether the last pose sent was neutral, or there is nothing to send it to."""
-        return self._driver.at_neutral() or not self._driver.connected
+        """Whether the servos were last sent to neutral, or nowhere at all."""
+        return self._driver.at_neutral
+
+    @property
+    def longest_way_home_s(self) -> float:
+        return self._driver.longest_way_home_s
+
+    @property
+    def fault(self) -> str:
+        """Why nothing is sent, empty while all is well."""
+        return self._driver.fault
+
+    @property
+    def missed(self) -> int:
+        """Commands that did not reach the wire in time."""
+        return self.punctuality.missed(self._driver.pending)
 
     def go_home(self) -> None:
-        """Voids all pending poses and eases to neutral."""
+        """Voids all pending poses, takes no more, and eases to neutral."""
         self._driver.stop()
 
     def destroy_node(self) -> None:
@@ -102,14 +116,26 @@ class MotorDriverNode(common.Configured):
         message.header.stamp = common.to_stamp(sent.pose.stamp if sent.pose else wired)
         self._sent.publish(message)
 
+    def _on_emergency_stop(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        """True freezes the servos where they are; false lets them move again, from there."""
+        if request.data:
+            self._driver.guard.emergency_stop()
+        else:
+            self._driver.guard.reset(self.now())
+        response.success = True
+        return response
+
     def _diagnose(self) -> None:
-        ok = self._driver.connected
+        wrong = self._driver.errors()
+        if self._driver.guard.stopped:
+            wrong.append("emergency stop: motors are frozen until motor/emergency_stop is called with false")
+        figures = {**self.punctuality.summary(), "missed": self.missed, "refused": self._driver.guard.rejected}
         status = DiagnosticStatus(
-            level=DiagnosticStatus.OK if ok else DiagnosticStatus.ERROR,
+            level=DiagnosticStatus.ERROR if wrong else DiagnosticStatus.OK,
             name=self.get_fully_qualified_name(),
-            message="sending" if ok else self._driver.fault,
+            message="; ".join(wrong) or "sending",
             hardware_id=self._robot.name,
-            values=[KeyValue(key=key, value=f"{value:g}") for key, value in self.punctuality.summary().items()],
+            values=[KeyValue(key=key, value=f"{value:g}") for key, value in figures.items()],
         )
         message = DiagnosticArray(status=[status])
         message.header.stamp = common.to_stamp(self.now())
@@ -118,8 +144,8 @@ class MotorDriverNode(common.Configured):
     def _say_goodbye(self) -> None:
         """The last thing a driver does: whatever ended it, the face is left at neutral."""
         self.go_home()
-        give_up = self.now() + self.LONGEST_GOODBYE_S
-        while not self.at_home and self.now() < give_up:
+        give_up = time.monotonic() + self.longest_way_home_s
+        while not self.at_home and time.monotonic() < give_up:
             time.sleep(1 / self._params.rate_hz)
             self._driver.tick(self.now())
 

@@ -2,6 +2,7 @@
 
 import tempfile
 from array import array
+from dataclasses import dataclass
 
 import numpy as np
 from sensor_msgs.msg import JointState
@@ -11,8 +12,14 @@ from lipsync_robot.msg import Audio, FaceLandmarks
 from ..audio.mel import SAMPLE_RATE
 from ..face.landmarks import POINTS, aperture
 from . import common
+from .common import parameter
 
 IN_MEMORY = 16 << 20  # bytes of sound kept off the disk: eight minutes
+
+
+@dataclass
+class Params:
+    film: bool = parameter(True, "Keep the sound and the twin's joints; without, only lengths and mouth openings")
 
 
 class RecorderNode(common.Configured):
@@ -20,6 +27,7 @@ class RecorderNode(common.Configured):
 
     def __init__(self) -> None:
         super().__init__("recorder")
+        self._keeps = self.declare(Params).film
         self._sound = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - open as long as the node
         self._sound_begins: list[tuple[float, int]] = []  # (stamp, sample) of each stretch without a gap
         self._samples = 0
@@ -28,7 +36,8 @@ class RecorderNode(common.Configured):
         self._motors = 0
         self.create_subscription(Audio, "audio", self._on_audio, common.SOUND)
         self.create_subscription(FaceLandmarks, "human/landmarks", self._on_face, common.MOTION)
-        self.create_subscription(JointState, "twin/joints", self._on_joints, common.MOTION)
+        if self._keeps:
+            self.create_subscription(JointState, "twin/joints", self._on_joints, common.MOTION)
 
     @property
     def duration_s(self) -> float:
@@ -45,11 +54,13 @@ class RecorderNode(common.Configured):
         self._sound.seek(0)
         heard = np.frombuffer(self._sound.read(), np.int16)
         first = self._sound_begins[0][0]
-        starts = [round((stamp - first) * SAMPLE_RATE) for stamp, _ in self._sound_begins]
         ends = [sample for _, sample in self._sound_begins[1:]] + [self._samples]
-        line = np.zeros(starts[-1] + ends[-1] - self._sound_begins[-1][1], np.int16)
-        for start, (_, begin), end in zip(starts, self._sound_begins, ends, strict=True):
-            line[start : start + end - begin] = heard[begin:end]
+        line = np.empty(0, np.int16)
+        for (stamp, begin), end in zip(self._sound_begins, ends, strict=True):
+            at = round((stamp - first) * SAMPLE_RATE)
+            gap = np.zeros(max(0, at - len(line)), np.int16)
+            overlap = max(0, len(line) - at)  # stamps may jitter; what has been heard is not heard again
+            line = np.concatenate([line, gap, heard[begin + overlap : end]])
         return first, line
 
     def asked(self) -> tuple[np.ndarray, np.ndarray]:
@@ -65,7 +76,8 @@ class RecorderNode(common.Configured):
         expected = self._sound_begins[-1] if self._sound_begins else None
         if expected is None or abs(stamp - expected[0] - (self._samples - expected[1]) / SAMPLE_RATE) > 0.02:
             self._sound_begins.append((stamp, self._samples))
-        self._sound.write(message.samples.tobytes())
+        if self._keeps:
+            self._sound.write(message.samples.tobytes())
         self._samples += len(message.samples)
 
     def _on_face(self, message: FaceLandmarks) -> None:

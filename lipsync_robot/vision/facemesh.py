@@ -14,12 +14,9 @@ from ..face.metric import MetricFace, metric_face
 class FaceMesh:
     """Follows one face from frame to frame; five times less noisy than looking at each picture afresh."""
 
-    def __init__(self, tracking: bool = True) -> None:
-        """tracking: False for unrelated pictures, where the previous one says nothing about the next."""
+    def __init__(self) -> None:
         with _chatter_silenced():
-            self._mesh = mediapipe.solutions.face_mesh.FaceMesh(
-                static_image_mode=not tracking, max_num_faces=1, refine_landmarks=True
-            )
+            self._mesh = mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=False, max_num_faces=1, refine_landmarks=True)
             self._mesh.process(np.zeros((64, 64, 3), np.uint8))  # its threads load the models now, not some time later
         self._has_seen_a_face = False  # at which it talks once more
 

@@ -58,8 +58,8 @@ def test_the_twin_speaks_and_is_measured(short: Path, tmp_path: Path) -> None:
     assert figures["lookahead_ms"] == 60
     assert set(figures["latency_ms"]) == {"p50", "p95", "p99", "max"}
     assert figures["latency_ms"]["p50"] > 0
-    assert -200 < figures["sync_offset_ms"] < 200
-    assert figures["aperture_r"] > 0.7  # of the lips seen in the film with those that speech asked for
+    assert -125 < figures["sync_offset_ms"] < 45
+    assert figures["aperture_r"] >= 0.9  # of the lips seen in the film with those that speech asked for
     assert figures["cpu_percent_of_one_core"] > 0
     assert figures["peak_rss_mb"] > 50
     assert figures["providers"] == {"speech": "cpu", "inverse": "cpu"}
@@ -134,6 +134,21 @@ def test_follows_a_microphone_until_it_is_stopped(virtual_microphone, recording,
     assert board.positions == pytest.approx(robot.neutral, abs=0.01)
 
 
+def test_the_twin_comes_to_rest_when_it_is_stopped(recording: Path, tmp_path: Path) -> None:
+    """By a closed terminal too; and whatever the recording is called."""
+    named = tmp_path / ("take [live] " + "of a long afternoon " * 5 + ".opus")
+    named.write_bytes(recording.read_bytes())
+    process = subprocess.Popen([COMMAND, "speak", str(named)], stderr=subprocess.PIPE, text=True)
+    said = ""
+    while "look-ahead" not in said and process.poll() is None:
+        said += process.stderr.read(1)
+    time.sleep(1)
+    process.send_signal(signal.SIGHUP)
+    said += process.communicate(timeout=30)[1]
+    assert process.returncode == 130, said
+    assert "the face is at neutral" in said
+
+
 def test_a_port_that_is_no_maestro(short: Path) -> None:
     mute, terminal = pty.openpty()
     tty.setraw(terminal)
@@ -166,7 +181,7 @@ def test_an_hour_starts_at_once_and_stops_at_once(make_sound, board: VirtualMaes
     time.sleep(2)
     peak = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())
     assert peak is not None
-    assert int(peak[1]) < 600 * 1024  # KiB: an hour of sound would be 110 MB as samples, 230 as floats
+    assert int(peak[1]) < 330 * 1024  # KiB: 270 without a recording; an hour would be 110 more as samples, 230 as floats
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130
@@ -189,6 +204,7 @@ def one_sentence(ended: subprocess.CompletedProcess) -> str:
         (["--port", "/dev/ttyNONE"], "/dev/ttyNONE: no such port"),
         (["--robot", "/nowhere/emo.yaml"], "/nowhere/emo.yaml: no such file"),
         (["--config", "/nowhere/speak.yaml"], "/nowhere/speak.yaml: no such settings file"),
+        (["--config", "{no_yaml}"], "not valid YAML"),
         (["--config", "{misspelt}"], "unknown parameter 'mouth_gian'. Did you mean 'mouth_gain'?"),
         (["{recording}", "--mic"], "not both"),
         (["--port", "/dev/null", "--video", "x.mp4"], "--video films the twin"),
@@ -202,7 +218,13 @@ def test_bad_input_is_one_clear_sentence(tmp_path: Path, recording: Path, argume
     (tmp_path / "corrupt.wav").write_bytes(b"RIFF not really" * 100)
     settings = resource("config/speak.yaml").read_text().replace("mouth_gain", "mouth_gian")
     (tmp_path / "misspelt.yaml").write_text(settings)
-    places = {"empty": tmp_path / "empty.wav", "corrupt": tmp_path / "corrupt.wav", "misspelt": tmp_path / "misspelt.yaml"}
+    (tmp_path / "no.yaml").write_text("a: [")
+    places = {
+        "no_yaml": tmp_path / "no.yaml",
+        "empty": tmp_path / "empty.wav",
+        "corrupt": tmp_path / "corrupt.wav",
+        "misspelt": tmp_path / "misspelt.yaml",
+    }
     ended = run("speak", *(argument.format(recording=recording, **places) for argument in arguments))
     assert ended.returncode == 2
     assert says in one_sentence(ended)
@@ -210,9 +232,15 @@ def test_bad_input_is_one_clear_sentence(tmp_path: Path, recording: Path, argume
 
 
 @pytest.mark.parametrize("options", [["-ac", "2"], ["-ar", "8000"], ["-ar", "96000"]], ids=["stereo", "8k", "96k"])
-def test_any_recording_is_spoken(make_sound, recording: Path, board: VirtualMaestro, options: list[str]) -> None:
-    sound = make_sound("other.wav", *options, source=f"amovie={recording},atrim=0.5:1.5")
-    assert run("speak", sound, "--port", board.port).returncode == 0
+def test_any_recording_is_spoken(make_sound, recording: Path, board: VirtualMaestro, opening, options: list[str]) -> None:
+    sound = make_sound("other.wav", *options, source=f"amovie={recording},atrim=0.5:2.5")
+    process = subprocess.Popen([COMMAND, "speak", str(sound), "--port", str(board.port)], stderr=subprocess.PIPE)
+    widest = 0.0
+    while process.poll() is None:
+        widest = max(widest, opening(board.positions))
+        time.sleep(0.01)
+    assert process.returncode == 0, process.stderr.read()
+    assert widest > 0.3  # cm
 
 
 def test_help_teaches() -> None:

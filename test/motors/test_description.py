@@ -36,7 +36,8 @@ def test_a_servo_may_turn_the_other_way(tmp_path: Path) -> None:
         ({"max_us": 2600.0}, "motor 'brow_outer': max_us 2600 is outside"),
         ({"min_us": 2000.0}, "could never move"),
         ({"neutral": 1.5}, "neutral 1.5 is outside 0..1"),
-        ({"max_speed": 0.0}, "max_speed 0 must be above 0"),
+        ({"max_speed": 0.0}, "max_speed 0 is outside"),
+        ({"max_speed": float("inf")}, "max_speed inf is outside"),
         ({"channel": 24}, "channel 24 is outside"),
         ({"channel": 1}, "share the channel 1"),
         ({"name": "jaw"}, "share the name 'jaw'"),
@@ -62,6 +63,11 @@ def test_every_mistake_is_named(tmp_path: Path, change: dict, says: str) -> None
         ("motors: [", "not valid YAML"),
         ("", "expected a mapping"),
         ("name: x\nbus: maestro\nbaud: 9600\nmotors: []", "no motors"),
+        (
+            "name: x\nbus: maestro\nbaud: -5\nmotors: [{name: a, group: upper, channel: 0, min_us: 1000.0, max_us: 2000.0, "
+            "neutral: 0.5, max_speed: 5.0}]",
+            "baud -5 is not one of",
+        ),
         ("name: x\nbus: maestro\nbaud: 9600", "'motors' is missing"),
         ("name: x\nbus: canbus\nbaud: 9600\nmotors: []", "'canbus' is not one of 'maestro'"),
         ("name: x\nbus: maestro\nbaud: 9600\nmotors: 3", "expected a list"),

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lipsync_robot.motors.guard import EASE_S, HOLD_S, Guard
+from lipsync_robot.motors.guard import EASE_S, HOLD_S, LONGEST_STEP_S, Guard
 
 NEUTRAL = np.array([0.5, 0.0, 0.3])
 MAX_SPEED = np.array([6.0, 2.0, 10.0])
@@ -28,7 +28,7 @@ def test_no_input_breaks_range_or_speed(steps: list) -> None:
         out = guard.output(now)
         assert np.isfinite(out).all()
         assert ((out >= 0) & (out <= 1)).all()
-        assert (np.abs(out - before) <= MAX_SPEED * max(0.0, elapsed) + 1e-9).all()
+        assert (np.abs(out - before) <= MAX_SPEED * min(max(0.0, elapsed), LONGEST_STEP_S) + 1e-9).all()
         before = out
 
 
@@ -50,6 +50,17 @@ def test_a_motor_that_never_hears_again_goes_home(guard: Guard) -> None:
     assert run(guard, 0.0, HOLD_S) == pytest.approx(np.ones(3))  # holds
     assert not np.allclose(run(guard, HOLD_S, HOLD_S + EASE_S / 2), NEUTRAL, atol=0.05)  # eases, does not snap
     assert run(guard, HOLD_S + EASE_S / 2, HOLD_S + EASE_S + 0.5) == pytest.approx(NEUTRAL)
+
+
+def test_a_late_output_is_no_jump(guard: Guard) -> None:
+    guard.accept(np.ones(3), now=0.0)
+    assert (np.abs(guard.output(now=0.9) - NEUTRAL) <= MAX_SPEED * LONGEST_STEP_S + 1e-9).all()
+
+
+def test_motion_goes_on_from_where_the_servos_are_found(guard: Guard) -> None:
+    found = np.array([0.9, 0.4, 0.1])
+    guard.starts_from(found, now=5.0)
+    assert (np.abs(guard.output(now=5.01) - found) <= MAX_SPEED * 0.01 + 1e-9).all()
 
 
 def test_home_is_at_once_however_fresh_the_command(guard: Guard) -> None:

@@ -129,3 +129,38 @@ def test_an_expired_command_never_reaches_the_wire(robot: Robot, board: VirtualM
     assert not driver.command(Pose(1.0, 1.25, 1.0, np.ones(11)), now=2.0)
     assert driver.tick(2.0).positions == pytest.approx(robot.neutral)
     driver.close()
+
+
+def test_a_driver_takes_up_its_servos_where_it_finds_them(robot: Robot, board: VirtualMaestro) -> None:
+    before = opened(robot, board.port)
+    left = np.full(11, 0.9)
+    before.write(list(robot.pulses(left)))
+    assert eventually(lambda: bool(board.positions.min() > 0.8))
+    before.close()  # killed in mid-speech
+    driver = Driver(robot, lambda: opened(robot, board.port), now=0.0)
+    assert (np.abs(driver.tick(0.01).positions - left) <= robot.max_speed * 0.03 + 1e-3).all()
+    driver.close()
+
+
+def test_a_stopped_driver_takes_no_further_command(robot: Robot, board: VirtualMaestro) -> None:
+    driver = Driver(robot, lambda: opened(robot, board.port), now=0.0)
+    driver.command(Pose(1.0, 9.0, 1.0, np.ones(11)), now=0.5)
+    for now in np.arange(0.5, 1.2, 0.01):
+        driver.tick(now)
+    driver.stop()
+    assert not driver.command(Pose(1.3, 9.0, 1.3, np.ones(11)), now=1.2)
+    for now in np.arange(1.2, 1.2 + driver.longest_way_home_s, 0.01):
+        driver.tick(now)
+    assert driver.at_neutral
+    assert eventually(lambda: board.positions == pytest.approx(robot.neutral, abs=0.01))
+    driver.close()
+
+
+def test_the_boards_complaints_are_passed_on_in_words(robot: Robot, board: VirtualMaestro) -> None:
+    driver = Driver(robot, lambda: opened(robot, board.port), now=0.0)
+    assert driver.errors() == ["not connected yet"]
+    driver.tick(0.0)
+    assert driver.errors() == []
+    os.write(os.open(board.port, os.O_WRONLY | os.O_NOCTTY), bytes([maestro.SET_TARGET, 3]))
+    assert eventually(lambda: driver.errors() == ["serial protocol error: a byte was lost or garbled"])
+    driver.close()

@@ -32,6 +32,10 @@ class Ear:
         self._subscriptions.append(self.node.create_subscription(kind, topic, heard.append, quality))
         return heard
 
+    def add(self, node: Node) -> None:
+        """Serves another node too."""
+        self._executor.add_node(node)
+
     def listens(self) -> bool:
         """Whether everything it wants to hear has somebody who says it."""
         return all(subscription.get_publisher_count() for subscription in self._subscriptions)

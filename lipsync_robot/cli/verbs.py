@@ -1,0 +1,19 @@
+"""All verbs of `lipsync-robot`, and what its help says first."""
+
+import typer
+
+from . import learning, speak
+
+app = typer.Typer(
+    help="Real-time control of animatronic faces: a face speaks in sync with the sound, with or without a robot.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("speak")(speak.speak)
+app.command("babble")(learning.babble)
+app.add_typer(learning.data, name="data")
+app.add_typer(learning.train, name="train")
+app.add_typer(learning.evaluate, name="evaluate")
