@@ -20,13 +20,17 @@ class SettingsError(BadInputError):
 
 def load(cls: type[T], path: Path) -> T:
     """The dataclass cls filled from a YAML mapping; nested dataclasses and lists of them too. Raises SettingsError."""
+    return build(cls, read(path), str(path))
+
+
+def read(path: Path) -> Any:
+    """What a YAML file holds. Raises SettingsError."""
     try:
-        content = yaml.safe_load(path.read_text())
+        return yaml.safe_load(path.read_text())
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such file.") from None
     except yaml.YAMLError as error:
-        raise SettingsError(f"{path}: not valid YAML: {error}") from error
-    return build(cls, content, str(path))
+        raise SettingsError(f"{path}: not valid YAML: {' '.join(str(error).split())}.") from error
 
 
 def build(cls: type[T], content: Any, where: str) -> T:

@@ -59,8 +59,6 @@ def speak(
         raise BadInputError("speak either a file or the microphone, not both.")
     overrides = _overrides(source, device, robot, port) | {"recorder": {"film": video is not None}}
     settings = config or resource("config/speak.yaml")
-    if not settings.is_file():
-        raise BadInputError(f"{settings}: no such settings file.")
 
     usage = Usage()
     recorder, figures, stopped = _run(console, source, twin, settings, overrides)

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
-import yaml
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
-from ..errors import BadInputError
+from .. import settings
 from .audio2landmark import Audio2LandmarkNode
 from .audio_file import AudioFileNode
 from .inverse_model import InverseModelNode
@@ -80,21 +79,18 @@ class Composition:
 
 
 @contextmanager
-def composed(names: list[str], settings: Path, overrides: dict[str, dict[str, Any]]) -> Iterator[Composition]:
+def composed(names: list[str], file: Path, overrides: dict[str, dict[str, Any]]) -> Iterator[Composition]:
     """Starts nodes by name with the parameters of a settings file, overrides[node][parameter] over them.
 
     SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt in the body; while the nodes end, all are ignored, so that nothing
-    keeps the face from reaching neutral. Raises BadInputError for settings that are no YAML.
+    keeps the face from reaching neutral. Raises settings.SettingsError for a file that is no YAML.
     """
     for key, value in LOCAL.items():
         os.environ.setdefault(key, value)
     if os.environ.get("ROS_DISTRO") == "humble":  # which knows no discovery range yet
         os.environ.setdefault("ROS_LOCALHOST_ONLY", "1")
-    try:
-        yaml.safe_load(settings.read_text())
-    except yaml.YAMLError as error:
-        raise BadInputError(f"{settings}: not valid YAML: {error}") from error
-    arguments = ["--ros-args", "--params-file", str(settings), "--log-level", "warn"]
+    settings.read(file)  # says what is wrong in a sentence, which rclpy does not
+    arguments = ["--ros-args", "--params-file", str(file), "--log-level", "warn"]
     for node, parameters in overrides.items():
         for key, value in parameters.items():
             arguments += ["-p", f"{node}:{key}:={json.dumps(value, ensure_ascii=False)}"]
