@@ -9,7 +9,6 @@ import lightning
 import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from rich.progress import track
 from torch import Tensor
 from torch.utils.data import DataLoader, WeightedRandomSampler
 
@@ -18,6 +17,7 @@ from ..face import scores
 from ..face.landmarks import LOWER_LIP, POINTS, UPPER_LIP, aperture, mouth_width
 from . import apc, augment, clips, fit
 from .networks import APC, Audio2Landmark
+from .progress import track
 
 VIDEO_STEP = 2  # network frames between the 25 Hz frames that are scored
 

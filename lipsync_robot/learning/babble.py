@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from rich.progress import track
 
 from ..face.landmarks import robot_landmarks
 from ..motors.description import Robot
 from ..twin.camera import Camera
 from ..twin.simulation import FaceSimulation
 from ..vision.facemesh import FaceMesh
+from .progress import track
 
 SETTLE_S = 0.4  # over twice the time of a full stroke
 LOOKS = 3  # FaceMesh follows a face from picture to picture: a new expression takes it a few

@@ -1,5 +1,6 @@
 """Trained networks to ONNX, with fixed shapes: one hop, one face. The only way from learning/ to the robot."""
 
+import warnings
 from pathlib import Path
 
 import onnx
@@ -50,10 +51,12 @@ def inverse(network: Inverse, motors: list[str], path: Path) -> None:
 
 def _export(network: nn.Module, path: Path, inputs: dict[str, Tensor], outputs: list[str], metadata: dict[str, str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.onnx.export(
-        network.eval(), tuple(inputs.values()), str(path),
-        input_names=list(inputs), output_names=outputs, opset_version=17, dynamo=False,
-    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of batches other than one, which a robot never has
+        torch.onnx.export(
+            network.eval(), tuple(inputs.values()), str(path),
+            input_names=list(inputs), output_names=outputs, opset_version=17, dynamo=False,
+        )  # fmt: skip
     model = onnx.load(str(path))
     onnx.helper.set_model_props(model, metadata)
     onnx.save(model, str(path))

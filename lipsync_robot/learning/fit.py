@@ -43,7 +43,7 @@ def run(
         max_epochs=epochs,
         precision=precision,
         gradient_clip_val=GRADIENT_NORM,
-        callbacks=[best, stop, LearningRateMonitor(), RichProgressBar()],
+        callbacks=[best, stop, LearningRateMonitor(), RichProgressBar(console_kwargs={"stderr": True})],
         logger=TensorBoardLogger(str(output), name="", version=""),
         log_every_n_steps=10,
         enable_model_summary=False,

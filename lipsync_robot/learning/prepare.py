@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from rich.progress import track
 
 from ..audio import files
 from ..audio.mel import LogMel
 from ..errors import BadInputError
 from ..vision import video
 from ..vision.facemesh import FaceMesh
+from .progress import track
 
 SOUND = (".opus", ".wav", ".flac", ".m4a", ".mp3", ".ogg")
 

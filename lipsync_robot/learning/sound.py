@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.progress import track
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -13,6 +12,7 @@ from ..audio import files
 from ..audio.mel import LogMel
 from ..errors import BadInputError
 from .prepare import SOUND
+from .progress import track
 
 
 def prepare(folder: Path, output: Path, workers: int) -> list[str]:
