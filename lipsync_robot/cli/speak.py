@@ -64,7 +64,7 @@ def speak(
     recorder, figures, stopped = _run(console, source, twin, settings, overrides)
     usage.stop()
     if stopped and not mic:
-        console.print(" stopped; the face is at neutral")
+        console.print(" stopped; the face is at neutral" if figures["home"] else " stopped; the servos were out of reach")
         raise KeyboardInterrupt
     if recorder.faces == 0:
         raise BadInputError("nothing was heard, so nothing was said.")
@@ -144,6 +144,7 @@ def _run(console: Console, source: Path | None, twin: bool, settings: Path, over
         figures["punctuality"] = driver.punctuality.summary()
         figures["missed"] = driver.missed
         figures["silent"] = source is not None and nodes["audio_file"].silent
+    figures["home"] = driver.at_home
     return recorder, figures, stopped
 
 

@@ -31,6 +31,7 @@ IMAGE = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT, durabilit
 
 BUILT_IN = {"use_sim_time", "start_type_description_service"}  # of any ROS 2 node
 SHARED = {"human_static", "playback_delay_s", "robot"}  # stand under /** in a settings file, for the nodes that know them
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # ways in which a process is asked to end
 CHAIN = ("audio", "human/landmarks", "robot/landmarks", "motor/command")  # sound in, motion out
 
 
@@ -145,12 +146,19 @@ def only_one(node: Node) -> IO[str]:
     return lock
 
 
+def interrupt_on(endings: tuple[signal.Signals, ...]) -> None:
+    """Makes signals raise KeyboardInterrupt, as Ctrl-C does; those that are ignored stay so, as nohup wants it."""
+    for ending in endings:
+        if signal.getsignal(ending) is not signal.SIG_IGN:
+            signal.signal(ending, lambda *_: signal.raise_signal(signal.SIGINT))
+
+
 def run(node_class: Callable[[], Node]) -> Callable[[], None]:
     """The main function of a process that holds one node: spins until it is interrupted, then lets it end in order."""
 
     def main() -> None:
         rclpy.init()
-        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))  # its terminal was closed
+        interrupt_on((signal.SIGHUP,))  # its terminal was closed; rclpy sees to the others
         node = None
         try:
             node = node_class()
@@ -163,11 +171,7 @@ def run(node_class: Callable[[], Node]) -> Callable[[], None]:
             print(error, file=sys.stderr)
             sys.exit(error.exit_code)
         finally:
-            for impatient in (
-                signal.SIGINT,
-                signal.SIGTERM,
-                signal.SIGHUP,
-            ):  # a second one must not keep the face from its neutral
+            for impatient in ENDINGS:  # a second one must not keep the face from its neutral
                 signal.signal(impatient, signal.SIG_IGN)
             if node is not None:
                 node.destroy_node()

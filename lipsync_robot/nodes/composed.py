@@ -15,6 +15,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from .. import settings
+from . import common
 from .audio2landmark import Audio2LandmarkNode
 from .audio_file import AudioFileNode
 from .inverse_model import InverseModelNode
@@ -94,22 +95,22 @@ def composed(names: list[str], file: Path, overrides: dict[str, dict[str, Any]])
     for node, parameters in overrides.items():
         for key, value in parameters.items():
             arguments += ["-p", f"{node}:{key}:={json.dumps(value, ensure_ascii=False)}"]
-    before = {ending: signal.signal(ending, _interrupt) for ending in (signal.SIGTERM, signal.SIGHUP)}
-    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
-    composition = Composition()
+    before = {ending: signal.getsignal(ending) for ending in common.ENDINGS}
+    composition = None
     try:
+        common.interrupt_on((signal.SIGTERM, signal.SIGHUP))
+        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+        composition = Composition()
         for name in names:
             composition.add(name)
         yield composition
     finally:
-        before |= {ending: signal.signal(ending, signal.SIG_IGN) for ending in (signal.SIGINT, *before)} | before
+        for ending in common.ENDINGS:
+            signal.signal(ending, signal.SIG_IGN)
         try:
-            composition.close()
+            if composition is not None:
+                composition.close()
         finally:
             rclpy.try_shutdown()
             for ending, handler in before.items():
                 signal.signal(ending, handler)
-
-
-def _interrupt(*_: object) -> None:
-    signal.raise_signal(signal.SIGINT)
