@@ -144,7 +144,7 @@ def _run(console: Console, source: Path | None, twin: bool, settings: Path, over
         figures["punctuality"] = driver.punctuality.summary()
         figures["missed"] = driver.missed
         figures["silent"] = source is not None and nodes["audio_file"].silent
-    figures["home"] = driver.at_home
+    figures["home"] = driver.driver.at_neutral
     return recorder, figures, stopped
 
 
@@ -161,6 +161,6 @@ def _speak_file(console: Console, composition: Any, source: Path) -> None:
             composition.spin(REFRESH_S)
             progress.update(task, completed=min(audio_file.spoken_s, total or audio_file.spoken_s))
             if audio_file.spoken_s == 0 and time.monotonic() > give_up:
-                reason = driver.fault or "the nodes did not find one another: is UDP on this machine's loopback blocked?"
+                reason = driver.driver.fault or "the nodes did not find one another: is UDP on this machine's loopback blocked?"
                 raise BadInputError(f"nothing could be said within {PATIENCE_S:.0f} s: {reason}")
         composition.spin(driver.playback_delay_s + AFTER_S)

@@ -15,6 +15,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from .. import settings
+from ..motors.driver import Driver
 from . import common
 from .audio2landmark import Audio2LandmarkNode
 from .audio_file import AudioFileNode
@@ -69,12 +70,12 @@ class Composition:
             for node in self.nodes.values():
                 ends.callback(node.destroy_node)
             if "motor_driver" in self.nodes:
-                self._go_home(self.nodes["motor_driver"])
+                self._go_home(self.nodes["motor_driver"].driver)
 
-    def _go_home(self, driver: MotorDriverNode) -> None:
-        driver.go_home()
+    def _go_home(self, driver: Driver) -> None:
+        driver.stop()
         give_up = time.monotonic() + driver.longest_way_home_s
-        while not driver.at_home and time.monotonic() < give_up:
+        while not driver.at_neutral and time.monotonic() < give_up:
             self.spin(0.05)
         self.spin(0.05)  # the twin's servos get there a moment after their command
 

@@ -31,6 +31,8 @@ class Params:
 
 
 class MotorDriverNode(common.Configured):
+    """`driver` does the work; what shares a process with the node may ask it how it stands, and stop it."""
+
     def __init__(self) -> None:
         super().__init__("motor_driver")
         self._params = self.declare(Params)
@@ -39,7 +41,7 @@ class MotorDriverNode(common.Configured):
         port = ports.resolve(self._params.port, common.robot_id(self))
         channels = [motor.channel for motor in robot.motors]
         self._robot = robot
-        self._driver = Driver(robot, lambda: Maestro(str(port), robot.baud, channels), self.now())
+        self.driver = Driver(robot, lambda: Maestro(str(port), robot.baud, channels), self.now())
         self._said = ""
         self.punctuality = Punctuality(self._params.deadline_s)
         self._sent = self.create_publisher(JointState, "motor/sent", common.MOTION)
@@ -54,36 +56,14 @@ class MotorDriverNode(common.Configured):
         return self._params.playback_delay_s
 
     @property
-    def connected(self) -> bool:
-        return self._driver.connected
-
-    @property
-    def at_home(self) -> bool:
-        """Whether the servos were last sent to neutral, or nowhere at all."""
-        return self._driver.at_neutral
-
-    @property
-    def longest_way_home_s(self) -> float:
-        return self._driver.longest_way_home_s
-
-    @property
-    def fault(self) -> str:
-        """Why nothing is sent, empty while all is well."""
-        return self._driver.fault
-
-    @property
     def missed(self) -> int:
         """Commands that did not reach the wire in time."""
-        return self.punctuality.missed(self._driver.pending)
-
-    def go_home(self) -> None:
-        """Voids all pending poses, takes no more, and eases to neutral."""
-        self._driver.stop()
+        return self.punctuality.missed(self.driver.pending)
 
     def destroy_node(self) -> None:
-        if hasattr(self, "_driver"):
+        if hasattr(self, "driver"):
             self._say_goodbye()
-            self._driver.close()
+            self.driver.close()
         if hasattr(self, "_claim"):
             self._claim.close()
         super().destroy_node()
@@ -93,15 +73,15 @@ class MotorDriverNode(common.Configured):
         due = stamp + self._params.playback_delay_s - self._params.servo_lag_s
         now = self.now()
         expires = due + message.lifetime.sec + message.lifetime.nanosec * 1e-9
-        if self._driver.command(Pose(due, expires, stamp, np.asarray(message.positions, float)), now):
+        if self.driver.command(Pose(due, expires, stamp, np.asarray(message.positions, float)), now):
             self.punctuality.arrived(stamp, now)
         else:
             self.punctuality.expired += 1
 
     def _tick(self) -> None:
-        sent = self._driver.tick(self.now())
-        if self._driver.fault != self._said:
-            self._said = self._driver.fault
+        sent = self.driver.tick(self.now())
+        if self.driver.fault != self._said:
+            self._said = self.driver.fault
             if self._said:
                 self.get_logger().error(self._said)
             else:
@@ -119,17 +99,17 @@ class MotorDriverNode(common.Configured):
     def _on_emergency_stop(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         """True freezes the servos where they are; false lets them move again, from there."""
         if request.data:
-            self._driver.guard.emergency_stop()
+            self.driver.guard.emergency_stop()
         else:
-            self._driver.guard.reset(self.now())
+            self.driver.guard.reset(self.now())
         response.success = True
         return response
 
     def _diagnose(self) -> None:
-        wrong = self._driver.errors()
-        if self._driver.guard.stopped:
+        wrong = self.driver.errors()
+        if self.driver.guard.stopped:
             wrong.append("emergency stop: motors are frozen until motor/emergency_stop is called with false")
-        figures = {**self.punctuality.summary(), "missed": self.missed, "refused": self._driver.guard.rejected}
+        figures = {**self.punctuality.summary(), "missed": self.missed, "refused": self.driver.guard.rejected}
         status = DiagnosticStatus(
             level=DiagnosticStatus.ERROR if wrong else DiagnosticStatus.OK,
             name=self.get_fully_qualified_name(),
@@ -143,11 +123,11 @@ class MotorDriverNode(common.Configured):
 
     def _say_goodbye(self) -> None:
         """The last thing a driver does: whatever ended it, the face is left at neutral."""
-        self.go_home()
-        give_up = time.monotonic() + self.longest_way_home_s
-        while not self.at_home and time.monotonic() < give_up:
+        self.driver.stop()
+        give_up = time.monotonic() + self.driver.longest_way_home_s
+        while not self.driver.at_neutral and time.monotonic() < give_up:
             time.sleep(1 / self._params.rate_hz)
-            self._driver.tick(self.now())
+            self.driver.tick(self.now())
 
 
 main = common.run(MotorDriverNode)

@@ -32,6 +32,17 @@ def run(*arguments: object, timeout: float = 120) -> subprocess.CompletedProcess
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
 
 
+def widest_opening(sound: Path, board: VirtualMaestro, opening) -> float:
+    """Speaks a file on the test's own controller -> how far the mouth opened, cm."""
+    process = subprocess.Popen([COMMAND, "speak", str(sound), "--port", str(board.port)], stderr=subprocess.PIPE)
+    widest = 0.0
+    while process.poll() is None:
+        widest = max(widest, opening(board.positions))
+        time.sleep(0.01)
+    assert process.returncode == 0, process.stderr.read()
+    return widest
+
+
 @pytest.fixture(scope="module")
 def short(make_sound, recording: Path) -> Path:
     return make_sound("short.wav", source=f"amovie={recording},atrim=0.5:4")
@@ -68,13 +79,7 @@ def test_the_twin_speaks_and_is_measured(short: Path, tmp_path: Path) -> None:
 
 
 def test_a_robot_on_a_port_is_moved_and_left_at_neutral(short: Path, board: VirtualMaestro, robot: Robot, opening) -> None:
-    process = subprocess.Popen([COMMAND, "speak", str(short), "--port", str(board.port)], stderr=subprocess.PIPE)
-    widest = 0.0
-    while process.poll() is None:
-        widest = max(widest, opening(board.positions))
-        time.sleep(0.01)
-    assert process.returncode == 0, process.stderr.read()
-    assert widest > 0.3  # cm
+    assert widest_opening(short, board, opening) > 0.3  # cm
     assert board.positions == pytest.approx(robot.neutral, abs=0.01)
 
 
@@ -234,13 +239,7 @@ def test_bad_input_is_one_clear_sentence(tmp_path: Path, recording: Path, argume
 @pytest.mark.parametrize("options", [["-ac", "2"], ["-ar", "8000"], ["-ar", "96000"]], ids=["stereo", "8k", "96k"])
 def test_any_recording_is_spoken(make_sound, recording: Path, board: VirtualMaestro, opening, options: list[str]) -> None:
     sound = make_sound("other.wav", *options, source=f"amovie={recording},atrim=0.5:2.5")
-    process = subprocess.Popen([COMMAND, "speak", str(sound), "--port", str(board.port)], stderr=subprocess.PIPE)
-    widest = 0.0
-    while process.poll() is None:
-        widest = max(widest, opening(board.positions))
-        time.sleep(0.01)
-    assert process.returncode == 0, process.stderr.read()
-    assert widest > 0.3  # cm
+    assert widest_opening(sound, board, opening) > 0.3  # cm
 
 
 def test_help_teaches() -> None:
