@@ -1,4 +1,4 @@
-"""ONNX Runtime sessions: providers, carried state, warm-up. The only file that imports onnxruntime.
+"""ONNX Runtime sessions: providers, carried state, warm-up. The only file that opens any.
 
 A recurrent network names its state `state` going in and `next_state` coming out; the session carries it from call to call.
 """

@@ -24,7 +24,7 @@ MAY_USE = {
 ONLY_IN = {
     "torch": {"learning"},
     "lightning": {"learning"},
-    "onnxruntime": {"inference"},
+    "onnxruntime": {"inference", "learning"},
     "rclpy": {"nodes", "cli"},
     "mujoco": {"twin"},
     "mediapipe": {"vision"},

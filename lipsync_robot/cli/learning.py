@@ -1,13 +1,14 @@
-"""`lipsync-robot data`, `babble`, `train` and `evaluate`: from recordings and servos to the weights in models/."""
+"""`lipsync-robot data`, `babble`, `train`, `export` and `evaluate`: from recordings and servos to the weights in models/."""
 
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from .. import settings
 from ..errors import BadInputError
@@ -19,9 +20,10 @@ data = typer.Typer(help="Recordings to training data.", no_args_is_help=True)
 train = typer.Typer(help="Training data to networks, and to the ONNX models that the robot runs.", no_args_is_help=True)
 evaluate = typer.Typer(help="How good the models are, on people they never met.", no_args_is_help=True)
 
+Precision = Literal["fp32", "fp16", "int8"]
 Output = Annotated[Path, typer.Option(help="Where to write.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in OUTPUT.")]
-Model = Annotated[Path, typer.Option(help="The ONNX model to write.")]
+Model = Annotated[Path, typer.Option(dir_okay=False, help="The ONNX model to write.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
 
 
@@ -122,6 +124,25 @@ def babble(
 
     robot = description.load(resource("config/robots/twin.yaml"))
     babbling.babble(robot, samples, source, seed).save(output)  # type: ignore[arg-type]
+
+
+def export_run(
+    run: Annotated[Path, typer.Argument(help="A finished run of `train apc` or `train audio2landmark`.")],
+    model: Model,
+    apc_run: Annotated[Path, typer.Option("--apc", help="The APC run under an audio2landmark run.")] = Path("runs/apc"),
+    precision: Annotated[Precision, typer.Option(help="Of the weights; fp16 is half the size, int8 a quarter.")] = "fp32",
+    recording: Annotated[
+        Path | None, typer.Option(help="Speech to compare the model with torch on; the package's if left out.")
+    ] = None,
+) -> None:
+    """The ONNX model of a run, as the robot runs it; none is written if it does not do what torch does."""
+    from ..learning import finished
+
+    heard = recording or resource("samples/avonlea.opus")
+    difference = finished.to_onnx(run, apc_run, model, precision, heard)
+    console = Console(stderr=True, highlight=False)
+    console.print(escape(f" differs from torch by at most {difference.largest:.1e} {difference.units} on {heard.name}"))
+    console.print(escape(f" wrote {model} ({precision}, {model.stat().st_size / 1e6:.1f} MB)"))
 
 
 @evaluate.command("audio2landmark")

@@ -14,6 +14,7 @@ app = typer.Typer(
 )
 app.command("speak")(speak.speak)
 app.command("babble")(learning.babble)
+app.command("export")(learning.export_run)
 app.add_typer(learning.data, name="data")
 app.add_typer(learning.train, name="train")
 app.add_typer(learning.evaluate, name="evaluate")

@@ -1,15 +1,21 @@
 """Trained networks to ONNX, with fixed shapes: one hop, one face. The only way from learning/ to the robot."""
 
+import copy
 import warnings
 from pathlib import Path
+from typing import Literal
 
 import onnx
 import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.transformers.float16 import convert_float_to_float16
 from torch import Tensor, nn
 
 from ..audio.mel import BANDS
 from ..face.landmarks import ROBOT_POINTS
 from .networks import APC, Audio2Landmark, Inverse
+
+Precision = Literal["fp32", "fp16", "int8"]  # of the weights; what goes in and comes out is float32 always
 
 
 class _NormalisesMel(nn.Module):
@@ -23,13 +29,36 @@ class _NormalisesMel(nn.Module):
         return self.network(features, self.representation.normalise(mel), state)
 
 
-def apc(network: APC, path: Path) -> None:
+class _OneHop(nn.Module):
+    """A GRU's step, for one face, as matrix products: ONNX Runtime quantises those, and not its GRU."""
+
+    def __init__(self, gru: nn.GRU) -> None:
+        super().__init__()
+        self.gru = gru
+
+    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """x (1, 1, inputs), state (layers, 1, units) -> (1, 1, units), next state."""
+        units, after = self.gru.hidden_size, []
+        weights = self.gru.all_weights
+        for (w_input, w_state, b_input, b_state), before in zip(weights, state.split(1), strict=True):
+            heard = (x @ w_input.T + b_input).split(units, -1)
+            known = (before @ w_state.T + b_state).split(units, -1)
+            reset, keep = (torch.sigmoid(heard[i] + known[i]) for i in (0, 1))
+            new = torch.tanh(heard[2] + reset * known[2])
+            x = new + keep * (before - new)
+            after.append(x)
+        return x, torch.cat(after)
+
+
+def apc(network: APC, path: Path, precision: Precision = "fp32") -> None:
     """mel (1, 1, 80) dB, state -> features (1, 1, units), next_state."""
     state = torch.zeros(network.gru.num_layers, 1, network.gru.hidden_size)
-    _export(network, path, {"mel": torch.zeros(1, 1, BANDS), "state": state}, ["features", "next_state"], {})
+    _export(network, path, {"mel": torch.zeros(1, 1, BANDS), "state": state}, ["features", "next_state"], {}, precision)
 
 
-def audio2landmark(representation: APC, network: Audio2Landmark, lookahead: int, path: Path) -> None:
+def audio2landmark(
+    representation: APC, network: Audio2Landmark, lookahead: int, path: Path, precision: Precision = "fp32"
+) -> None:
     """features (1, 1, units), mel (1, 1, 80) dB, state -> displacement (1, 1, 468, 3) cm, next_state.
 
     The look-ahead in hops travels as metadata.
@@ -40,7 +69,8 @@ def audio2landmark(representation: APC, network: Audio2Landmark, lookahead: int,
         "state": torch.zeros(network.gru.num_layers, 1, network.gru.hidden_size),
     }
     metadata = {"lookahead": str(lookahead)}
-    _export(_NormalisesMel(representation, network), path, inputs, ["displacement", "next_state"], metadata)
+    whole = _NormalisesMel(representation, network)
+    _export(whole, path, inputs, ["displacement", "next_state"], metadata, precision)
 
 
 def inverse(network: Inverse, motors: list[str], path: Path) -> None:
@@ -49,14 +79,35 @@ def inverse(network: Inverse, motors: list[str], path: Path) -> None:
     _export(network, path, inputs, ["commands"], {"motors": ",".join(motors)})
 
 
-def _export(network: nn.Module, path: Path, inputs: dict[str, Tensor], outputs: list[str], metadata: dict[str, str]) -> None:
+def _export(
+    network: nn.Module,
+    path: Path,
+    inputs: dict[str, Tensor],
+    outputs: list[str],
+    metadata: dict[str, str],
+    precision: Precision = "fp32",
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of batches other than one, which a robot never has
         torch.onnx.export(
-            network.eval(), tuple(inputs.values()), str(path),
+            (_unrolled(network) if precision == "int8" else network).eval(), tuple(inputs.values()), str(path),
             input_names=list(inputs), output_names=outputs, opset_version=17, dynamo=False,
         )  # fmt: skip
+    if precision == "int8":  # reduced to seven bits: with eight, x86 without VNNI saturates
+        quantize_dynamic(path, path, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
     model = onnx.load(str(path))
+    if precision == "fp16":
+        model = convert_float_to_float16(model, keep_io_types=True)
     onnx.helper.set_model_props(model, metadata)
     onnx.save(model, str(path))
+
+
+def _unrolled(network: nn.Module) -> nn.Module:
+    """A copy whose GRUs are _OneHop."""
+    network = copy.deepcopy(network)
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.GRU):
+                setattr(module, name, _OneHop(child))
+    return network

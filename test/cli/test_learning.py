@@ -1,6 +1,7 @@
 """From recordings and servos to weights, by the commands that docs/training.md names."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,10 @@ def test_voices_become_a_representation(tmp_path: Path, recording: Path, make_so
     assert Network(tmp_path / "models/apc.onnx").metadata == {}
     again = run(tmp_path, "train", "apc", "apc.yaml", "--model", "models/apc.onnx", "--resume")
     assert again.returncode == 0, again.stderr
+    exported = run(tmp_path, "export", "runs/apc", "--model", "out/apc.onnx", "--precision", "int8")
+    assert exported.returncode == 0, exported.stderr
+    assert re.search(r"differs from torch by at most [\d.]+e-\d+ of features.* on avonlea.opus", exported.stderr)
+    assert Network(tmp_path / "out/apc.onnx").metadata == {}
 
 
 def test_the_twin_learns_its_face_by_two_commands(tmp_path: Path) -> None:
@@ -48,6 +53,8 @@ def test_the_twin_learns_its_face_by_two_commands(tmp_path: Path) -> None:
         (["train", "apc", "nowhere.yaml"], "nowhere.yaml: no such file"),
         (["train", "apc", "bad.yaml"], "unknown setting 'epochz'. Did you mean 'epochs'?"),
         (["babble", "--source", "dream"], "choose exact or camera"),
+        (["export", "nowhere", "--model", "x.onnx"], "nowhere/network.pt: no such file"),
+        (["export", "nowhere", "--model", "."], "'.' is a directory"),
     ],
 )
 def test_a_mistake_is_one_sentence(tmp_path: Path, arguments: list[str], says: str) -> None:

@@ -12,7 +12,7 @@ from lipsync_robot.audio.mel import SAMPLE_RATE, LogMel
 from lipsync_robot.errors import BadInputError
 from lipsync_robot.face.landmarks import aperture
 from lipsync_robot.inference import Network
-from lipsync_robot.learning import apc, audio2landmark, augment, babble, clips, export, inverse, prepare, sound
+from lipsync_robot.learning import apc, audio2landmark, augment, babble, clips, export, finished, inverse, prepare, sound
 from lipsync_robot.motors.inverse import InverseModel
 from lipsync_robot.speech.audio2landmark import Audio2Landmark
 from lipsync_robot.twin import rig, video
@@ -93,7 +93,9 @@ def test_apc_streams_what_it_was_trained_on(apc_run: Path, speech: np.ndarray, t
     assert_allclose(streamed, batch.numpy(), atol=1e-4)
 
 
-def test_audio2landmark_from_clips_to_faces(corpus: Path, prepared: Path, apc_run: Path, speech, tmp_path: Path) -> None:
+def test_audio2landmark_from_clips_to_faces(
+    corpus: Path, prepared: Path, apc_run: Path, recording: Path, speech, tmp_path: Path
+) -> None:
     config = audio2landmark.Audio2LandmarkConfig(
         [str(corpus)], [str(prepared)], units=16, motions=4, length=80, batch=2, draws=8, epochs=2
     )
@@ -108,6 +110,8 @@ def test_audio2landmark_from_clips_to_faces(corpus: Path, prepared: Path, apc_ru
     model.reset()
     faces = list(model(speech[:SAMPLE_RATE], 0.0))
     assert_allclose([face.points - trained.static.numpy() for face in faces], batch[config.lookahead :], atol=1e-3)
+    finished.to_onnx(tmp_path / "run", apc_run, tmp_path / "later.onnx", "fp32", recording)
+    assert (tmp_path / "later.onnx").read_bytes() == (tmp_path / "face.onnx").read_bytes()
     figures = audio2landmark.evaluate(model.displacements, audio2landmark.load_split(corpus, prepared, "val"), 2)
     assert {"aperture_r", "chance_aperture_r", "closure_recall", "D_PL"} <= set(figures)
     assert np.isfinite(list(figures.values())).all()

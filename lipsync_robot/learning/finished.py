@@ -1,0 +1,100 @@
+"""A finished training run to the model that the robot runs, compared with torch on real speech before it is written."""
+
+import pickle
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..audio import files
+from ..audio.mel import LogMel
+from ..errors import BadInputError
+from ..inference import Network
+from . import apc, export
+from .networks import Audio2Landmark
+
+TOLERANCE: dict[export.Precision, float] = {"fp32": 1e-3, "fp16": 0.01, "int8": 0.1}  # of any output at any hop
+UNITS = {"apc": "of features in -1..1", "audio2landmark": "cm"}
+
+
+class ExportError(BadInputError):
+    """A run that cannot be exported, or whose model does not do what torch does."""
+
+
+class Difference(NamedTuple):
+    largest: float  # between the model, hop by hop, and torch, over the whole recording
+    units: str
+
+
+def to_onnx(run: Path, apc_run: Path, model: Path, precision: export.Precision, recording: Path) -> Difference:
+    """run: folder of `train apc`, or of `train audio2landmark` over apc_run. Writes model. Raises ExportError."""
+    frames = LogMel()(files.read(recording))
+    if not len(frames):
+        raise ExportError(f"{recording}: shorter than one hop of 20 ms. Give some seconds of speech.")
+    mel = torch.from_numpy(frames)[None]
+    kind, saved = _saved(run)
+    with TemporaryDirectory() as folder, torch.no_grad():
+        written = Path(folder) / "model.onnx"
+        if kind == "apc":
+            inputs, expected = _apc(run, written, precision, mel)
+        else:
+            inputs, expected = _audio2landmark(run, saved, apc_run, written, precision, mel)
+        running = Network(written, ("cpu",))
+        hops = range(len(frames))
+        streamed = [running(**{name: heard[:, i : i + 1].numpy() for name, heard in inputs.items()}) for i in hops]
+        largest = float(np.abs(np.concatenate(streamed, axis=1) - expected.numpy()).max())
+        if not largest <= TOLERANCE[precision]:  # nor is NaN
+            raise ExportError(
+                f"{run}: as {precision} it differs from torch by {largest:.2g} {UNITS[kind]} on {recording}, more than "
+                f"{TOLERANCE[precision]}: nothing was written. Choose a finer --precision, or train it anew."
+            )
+        model.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(written, model)
+    return Difference(largest, UNITS[kind])
+
+
+def _apc(run: Path, model: Path, precision: export.Precision, mel: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    """Writes the model; mel (1, hops, 80) dB -> its inputs (1, hops, ...) by name, and what torch makes of them."""
+    network = apc.load(run / "network.pt")
+    export.apc(network, model, precision)
+    return {"mel": mel}, network(mel)[0]
+
+
+def _audio2landmark(
+    run: Path, saved: dict[str, Any], apc_run: Path, model: Path, precision: export.Precision, mel: Tensor
+) -> tuple[dict[str, Tensor], Tensor]:
+    """As _apc, over the representation of apc_run."""
+    if _saved(apc_run)[0] != "apc":
+        raise ExportError(f"{apc_run}: not a run of `train apc`. Name with --apc the one under {run}.")
+    representation, config = apc.load(apc_run / "network.pt"), saved["config"]
+    units = representation.gru.hidden_size
+    network = Audio2Landmark(units, config["units"], config["layers"], config["motions"], config["dropout"]).eval()
+    try:
+        network.load_state_dict(saved["state"])
+    except RuntimeError as error:  # the shapes are others
+        raise ExportError(
+            f"{run}: was not trained over {apc_run}. Name with --apc the run that it was trained over."
+        ) from error
+    export.audio2landmark(representation, network, config["lookahead"], model, precision)
+    features, _ = representation(mel)
+    return {"features": features, "mel": mel}, network(features, representation.normalise(mel))[0]
+
+
+def _saved(run: Path) -> tuple[str, dict[str, Any]]:
+    """-> the kind of a run and what its network.pt holds: audio2landmark's a static face, APC's a post-net."""
+    path = run / "network.pt"
+    if not path.is_file():
+        raise ExportError(f"{path}: no such file. Give the folder of a finished run of `lipsync-robot train`.")
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ExportError(f"{path}: cannot be read as what a training run saves. Train it anew.") from error
+    if "static" in saved:
+        return "audio2landmark", saved
+    if "post.weight" in saved.get("state", {}):
+        return "apc", saved
+    raise ExportError(f"{path}: holds neither an APC nor an audio2landmark network; other kinds cannot be exported.")

@@ -1,0 +1,142 @@
+"""Finished runs to ONNX in every precision, against torch on a person's speech."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from lipsync_robot.audio.mel import LogMel
+from lipsync_robot.errors import BadInputError
+from lipsync_robot.face.landmarks import CANONICAL
+from lipsync_robot.learning.finished import TOLERANCE, to_onnx
+from lipsync_robot.learning.networks import APC, Audio2Landmark
+from lipsync_robot.speech.audio2landmark import Audio2Landmark as Speaking
+
+PRECISIONS = tuple(TOLERANCE)
+LOOKAHEAD = 2
+
+
+@pytest.fixture(scope="module")
+def mel(speech: np.ndarray) -> np.ndarray:
+    return LogMel()(speech)
+
+
+@pytest.fixture(scope="module")
+def networks(mel: np.ndarray) -> tuple[APC, Audio2Landmark]:
+    """Small and untrained, with a mouth that moves by about a centimetre."""
+    torch.manual_seed(0)
+    representation, network = APC(units=96, layers=2).eval(), Audio2Landmark(96, 64, 2, 8, dropout=0.0).eval()
+    representation.mean, representation.std = torch.from_numpy(mel).mean(0), torch.from_numpy(mel).std(0)
+    network.basis = 4 * torch.randn(network.basis.shape)
+    return representation, network
+
+
+@pytest.fixture(scope="module")
+def runs(networks: tuple[APC, Audio2Landmark], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """apc/, face/ over it, and smaller/, an APC of fewer units."""
+    representation, network = networks
+    face = {"units": 64, "layers": 2, "motions": 8, "dropout": 0.0, "lookahead": LOOKAHEAD}
+    root = tmp_path_factory.mktemp("runs")
+    for name, saved in {
+        "apc": {"config": {"units": 96, "layers": 2}, "state": representation.state_dict()},
+        "face": {"config": face, "state": network.state_dict(), "static": torch.zeros(468, 3)},
+        "smaller": {"config": {"units": 8, "layers": 1}, "state": APC(units=8, layers=1).state_dict()},
+        "neither": {"state": {}},
+    }.items():
+        (root / name).mkdir()
+        torch.save(saved, root / name / "network.pt")
+    return root
+
+
+@pytest.fixture(scope="module")
+def models(runs: Path, recording: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """apc and face of every precision: apc_fp32.onnx and so on."""
+    folder = tmp_path_factory.mktemp("models")
+    for precision in PRECISIONS:
+        for name in ("apc", "face"):
+            to_onnx(runs / name, runs / "apc", folder / f"{name}_{precision}.onnx", precision, recording)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def speaking(models: Path) -> Callable[[str], Speaking]:
+    return lambda precision: Speaking(
+        models / f"apc_{precision}.onnx", models / f"face_{precision}.onnx", CANONICAL.vertices, ("cpu",)
+    )
+
+
+@pytest.mark.parametrize(("precision", "within_cm"), [("fp32", 1e-5), ("fp16", 0.005), ("int8", 0.1)])
+def test_the_robot_moves_as_torch_does(networks, speaking, mel: np.ndarray, precision: str, within_cm: float) -> None:
+    representation, network = networks
+    with torch.no_grad():
+        heard = torch.from_numpy(mel)[None]
+        batch = network(representation(heard)[0], representation.normalise(heard))[0][0].numpy()
+    assert np.ptp(batch, axis=0).max() > 10 * within_cm
+    assert_allclose(speaking(precision).displacements(mel), batch, atol=within_cm)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_any_chunking_gives_the_same_faces(speaking, speech: np.ndarray, mel: np.ndarray, precision: str) -> None:
+    model = speaking(precision)
+    whole = model.displacements(mel)
+    model.reset()
+    cuts = np.cumsum(np.random.default_rng(0).integers(1, 4000, 300))
+    chunks = np.split(speech, cuts[cuts < len(speech)])
+    stamps = np.cumsum([0, *map(len, chunks)]) / 16_000
+    faces = [face.points for chunk, stamp in zip(chunks, stamps, strict=False) for face in model(chunk, stamp)]
+    assert_allclose(np.array(faces) - CANONICAL.vertices, whole[LOOKAHEAD:], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["apc", "face"])
+def test_a_coarser_precision_is_smaller_and_fits_the_same_robot(models: Path, name: str) -> None:
+    fp32, fp16, int8 = (models / f"{name}_{precision}.onnx" for precision in PRECISIONS)
+    assert fp32.stat().st_size > 1.5 * fp16.stat().st_size
+    assert fp16.stat().st_size > int8.stat().st_size
+    for coarser in (fp16, int8):
+        a, b = onnx.load(fp32), onnx.load(coarser)
+        assert list(a.graph.input) == list(b.graph.input)
+        assert list(a.graph.output) == list(b.graph.output)
+        assert list(a.metadata_props) == list(b.metadata_props)
+
+
+@pytest.mark.parametrize(
+    ("run", "apc_run", "says"),
+    [
+        ("nowhere", "apc", "nowhere/network.pt: no such file. Give the folder of a finished run"),
+        ("neither", "apc", "neither/network.pt: holds neither an APC nor an audio2landmark network"),
+        ("face", "face", "face: not a run of `train apc`"),
+        ("face", "smaller", "face: was not trained over .*smaller. Name with --apc"),
+    ],
+)
+def test_a_run_that_does_not_fit_is_one_sentence(runs: Path, recording, tmp_path: Path, run: str, apc_run: str, says) -> None:
+    with pytest.raises(BadInputError, match=says):
+        to_onnx(runs / run, runs / apc_run, tmp_path / "model.onnx", "fp32", recording)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_run_that_was_cut_off_is_one_sentence(runs: Path, recording: Path, tmp_path: Path) -> None:
+    for length in (0, 5000):
+        (tmp_path / "network.pt").write_bytes((runs / "apc/network.pt").read_bytes()[:length])
+        with pytest.raises(BadInputError, match="cannot be read as what a training run saves"):
+            to_onnx(tmp_path, tmp_path, tmp_path / "model.onnx", "fp32", recording)
+
+
+def test_a_network_that_diverged_is_not_written(runs: Path, recording: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs / "apc", tmp_path / "run")
+    saved = torch.load(tmp_path / "run/network.pt")
+    saved["state"]["gru.bias_hh_l0"][0] = torch.nan
+    torch.save(saved, tmp_path / "run/network.pt")
+    with pytest.raises(BadInputError, match=r"as fp32 it differs from torch by nan .* nothing was written"):
+        to_onnx(tmp_path / "run", tmp_path, tmp_path / "model.onnx", "fp32", recording)
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def test_a_click_is_no_speech_to_compare_on(runs: Path, make_sound, tmp_path: Path) -> None:
+    click = make_sound("click.wav", source="sine=frequency=300:duration=0.01")
+    with pytest.raises(BadInputError, match=r"click.wav: shorter than one hop of 20 ms"):
+        to_onnx(runs / "apc", runs / "apc", tmp_path / "model.onnx", "fp32", click)
