@@ -1,4 +1,7 @@
-"""Pre-training of APC on voices without faces. Seed 001, section 2.3: predict the frame `shift` steps ahead, L1."""
+"""Pre-training of APC on voices without faces. Seed 001, section 2.3: predict the frame `shift` steps ahead, L1.
+
+Where the phones of a voice are known, it also learns to tell them: what a phone is, whoever says it, is what lips follow.
+"""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -7,10 +10,12 @@ import lightning
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, random_split
 
 from . import augment, fit
 from .networks import APC
+from .phones import UNKNOWN
 from .sound import Sequences
 
 HELD_OUT = 0.03  # share of the sequences that decides which weights are best
@@ -21,9 +26,12 @@ class ApcConfig:
     """config/train/apc.yaml. data: packed voices, as `lipsync-robot data prepare` writes them."""
 
     data: list[str]
+    start: str = ""  # the run whose network to go on from
     units: int = 512
     layers: int = 3
     shift: int = 3  # frames, 20 ms each
+    phones_weight: float = 0.0  # of the cross-entropy of the phone said, against the prediction's L1
+    phones_late: int = 2  # frames heard past a phone before it must be told
     length: int = 256  # frames a sequence
     batch: int = 64
     epochs: int = 20
@@ -39,20 +47,34 @@ class ApcTraining(lightning.LightningModule):
         self.config = config
         self.network = APC(config.units, config.layers)
 
-    def _loss(self, mel: Tensor) -> Tensor:
-        features, _ = self.network(mel[:, : -self.config.shift])
-        target = self.network.normalise(mel[:, self.config.shift :])
-        return (self.network.post(features) - target).abs().mean()
+    def _losses(self, mel: Tensor, spoken: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """mel (batch, time, 80) dB, spoken (batch, time) phones -> L1, cross-entropy, share of phones told."""
+        features, _ = self.network(mel)
+        ahead = self.network.normalise(mel[:, self.config.shift :])
+        l1 = (self.network.post(features[:, : -self.config.shift]) - ahead).abs().mean()
+        late = self.config.phones_late
+        told = self.network.phones(features[:, late:]).flatten(0, 1)
+        spoken = spoken[:, : spoken.shape[1] - late].flatten()
+        known = spoken != UNKNOWN
+        if not known.any():
+            return l1, l1.new_zeros(()), l1.new_zeros(())
+        entropy = cross_entropy(told, spoken, ignore_index=UNKNOWN, label_smoothing=0.05)
+        return l1, entropy, (told.argmax(-1) == spoken)[known].float().mean()
 
-    def training_step(self, mel: Tensor, _: int) -> Tensor:
-        loss = self._loss(augment.microphone(mel))
-        self.log("train_l1", loss)
-        return loss
+    def training_step(self, batch: list[Tensor], _: int) -> Tensor:
+        mel, spoken = batch
+        l1, entropy, told = self._losses(augment.microphone(augment.room(augment.voice(mel))), spoken)
+        self.log_dict({"train_l1": l1, "train_phones_told": told})
+        return l1 + self.config.phones_weight * entropy
 
-    def validation_step(self, mel: Tensor, _: int) -> None:
-        self.log("val_l1", self._loss(mel), prog_bar=True)
+    def validation_step(self, batch: list[Tensor], _: int) -> None:
+        mel, spoken = batch
+        l1, entropy, told = self._losses(mel, spoken)
         last_seen = self.network.normalise(mel)
-        self.log("val_l1_repeat_last", (last_seen[:, self.config.shift :] - last_seen[:, : -self.config.shift]).abs().mean())
+        repeated = (last_seen[:, self.config.shift :] - last_seen[:, : -self.config.shift]).abs().mean()
+        loss = l1 + self.config.phones_weight * entropy
+        self.log_dict({"val_l1": l1, "val_loss": loss, "val_phones_told": told}, prog_bar=True)
+        self.log("val_l1_repeat_last", repeated)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return fit.one_cycle(self, self.config.learning_rate)
@@ -66,8 +88,11 @@ def train(config: ApcConfig, output: Path, resume: bool) -> APC:
     split = random_split(data, [len(data) - held_out, held_out], torch.Generator().manual_seed(0))
     loaders = [DataLoader(part, config.batch, shuffle=i == 0, drop_last=i == 0) for i, part in enumerate(split)]
     module = ApcTraining(config)
-    module.network.mean, module.network.std = data.statistics()
-    fit.run(module, loaders[0], loaders[1], output, config.epochs, monitor="val_l1", resume=resume)
+    if config.start:
+        module.network = load(Path(config.start) / "network.pt").train()
+    else:
+        module.network.mean, module.network.std = data.statistics()
+    fit.run(module, loaders[0], loaders[1], output, config.epochs, monitor="val_loss", resume=resume)
     torch.save({"config": asdict(config), "state": module.network.state_dict()}, output / "network.pt")
     return module.network
 

@@ -1,12 +1,41 @@
-"""Other voices and other microphones, applied to log-mel: throat, level, colour, noise. Batches, on any device."""
+"""Other voices, rooms and microphones, applied to log-mel: tempo, throat, reverberation, level, colour, noise."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..audio.mel import BANDS
 
+SLOWEST, FASTEST = 0.85, 1.18
 
-def voice(mel: Tensor, warp: float = 0.12) -> Tensor:
+
+def tempo(length: int) -> np.ndarray:
+    """Moments (length,) in hops from 0 at which to sample a recording; half the time it is then slower or faster."""
+    speed = float(torch.empty(()).uniform_(SLOWEST, FASTEST)) if torch.rand(()) < 0.5 else 1.0
+    return np.arange(length) * speed
+
+
+def sampled(series: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """series (hops, ...) at moments (n,) within it -> (n, ...) float32, linearly between hops."""
+    before = np.minimum(at.astype(int), len(series) - 2)
+    share = (at - before).reshape(-1, *[1] * (series.ndim - 1)).astype(np.float32)
+    return series[before].astype(np.float32) * (1 - share) + series[before + 1].astype(np.float32) * share
+
+
+def room(mel: Tensor) -> Tensor:
+    """mel (batch, time, 80) dB -> two in five of them with a tail of reverberation, up to 100 ms a decade of power."""
+    batch = len(mel)
+    decay = 0.75 * torch.rand(batch, 1, device=mel.device)
+    wet = 0.5 * torch.rand(batch, 1, 1, device=mel.device) * (torch.rand(batch, 1, 1, device=mel.device) < 0.4)
+    power = 10 ** (mel / 10)
+    tail, hops = torch.zeros_like(power[:, 0]), []
+    for hop in power.unbind(1):
+        tail = decay * tail + (1 - decay) * hop
+        hops.append(tail)
+    return 10 * torch.log10(((1 - wet) * power + wet * torch.stack(hops, 1)).clamp_min(1e-10))
+
+
+def voice(mel: Tensor, warp: float = 0.15) -> Tensor:
     """mel (batch, time, 80) dB -> the same in a longer or a shorter throat: bands stretched by up to +-warp."""
     stretch = 1 + warp * (2 * torch.rand(len(mel), 1, device=mel.device) - 1)
     at = (torch.arange(BANDS, device=mel.device) * stretch).clamp(max=BANDS - 1)

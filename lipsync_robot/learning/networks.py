@@ -5,12 +5,14 @@ from torch import Tensor, nn
 
 from ..audio.mel import BANDS
 from ..face.landmarks import POINTS
+from .phones import PHONES
 
 
 class APC(nn.Module):
     """Autoregressive predictive coding: a GRU that predicts the log-mel frame some steps ahead. Seed 001, section 2.3.
 
-    The post-net serves pre-training only; the last layer's output is the speech representation.
+    The last layer's output is the speech representation. The post-net, and the phones it may learn to tell besides, serve
+    training only.
     """
 
     mean: Tensor  # (80,) dB
@@ -22,6 +24,7 @@ class APC(nn.Module):
         self.register_buffer("std", torch.ones(BANDS))
         self.gru = nn.GRU(BANDS, units, layers, batch_first=True)
         self.post = nn.Linear(units, BANDS)
+        self.phones = nn.Linear(units, len(PHONES))
 
     def normalise(self, mel: Tensor) -> Tensor:
         """mel (batch, time, 80) dB -> the same, zero mean and unit deviation over the training voices."""
@@ -52,6 +55,70 @@ class Audio2Landmark(nn.Module):
         hidden, state = self.gru(self.enter(torch.cat([features, mel], dim=-1)), state)
         displacement = self.leave(hidden) @ self.basis
         return displacement.unflatten(-1, (POINTS, 3)), state
+
+
+SLICE = 25  # hops: half a second, seed 001, section 2.2
+
+
+class Sliced(nn.Module):
+    """The seeds' audio2landmark: half a second of speech, compressed over time, beside the static face, to a displacement.
+
+    Seed 001, section 2.4.1 (pooling, multi-head attention) and summer report 3.1 (bidirectional LSTM, Luong attention). The
+    face is the one in the slice's middle, so the look-ahead is SLICE // 2; the state is the slice so far.
+    """
+
+    static: Tensor
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, features: int, compress: str, heads: int, units: int, dropout: float) -> None:
+        """compress: luong, last (of an LSTM), mean, max or sum; heads: of attention over the whole utterance, or 0."""
+        super().__init__()
+        self.register_buffer("static", torch.zeros(POINTS * 3))  # cm
+        self.register_buffer("mean", torch.zeros(POINTS * 3))  # cm, of the displacements
+        self.register_buffer("std", torch.ones(POINTS * 3))
+        self.compress = compress
+        recurrent = compress in ("luong", "last")
+        self.lstm = nn.LSTM(features, units, 3, batch_first=True, bidirectional=True, dropout=dropout) if recurrent else None
+        width = 2 * units
+        self.enter = nn.Identity() if recurrent else nn.Linear(features, width)
+        self.luong = nn.Linear(width, width, bias=False) if compress == "luong" else None
+        self.over_time = nn.TransformerEncoderLayer(width, heads, 2 * width, dropout, batch_first=True) if heads else None
+        self.leave = nn.Sequential(
+            nn.Linear(width + POINTS * 3, width), nn.ReLU(), nn.Dropout(dropout),
+            nn.Linear(width, width), nn.ReLU(), nn.Linear(width, POINTS * 3),
+        )  # fmt: skip
+
+    def forward(self, features: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """features (batch, time, features) -> displacement (batch, time, 468, 3) cm, state (SLICE - 1, batch, features)."""
+        if state is None:
+            state = features.new_zeros(SLICE - 1, len(features), features.shape[-1])
+        heard = torch.cat([state.transpose(0, 1), features], dim=1)
+        slices = heard.unfold(1, SLICE, 1).transpose(2, 3).flatten(0, 1)
+        meaning = self._compressed(slices).unflatten(0, features.shape[:2])
+        if self.over_time is not None:
+            meaning = self.over_time(meaning + _positions(meaning))
+        static = self.static.expand(*features.shape[:2], -1)
+        displacement = self.leave(torch.cat([meaning, static], dim=-1)) * self.std + self.mean
+        return displacement.unflatten(-1, (POINTS, 3)), heard[:, 1 - SLICE :].transpose(0, 1)
+
+    def _compressed(self, slices: Tensor) -> Tensor:
+        """(slices, SLICE, features) -> (slices, width)."""
+        if self.lstm is None:
+            pooled = {"mean": slices.mean(1), "sum": slices.sum(1), "max": slices.amax(1)}[self.compress]
+            return self.enter(pooled)
+        hidden, _ = self.lstm(slices)
+        if self.luong is None:
+            return hidden[:, -1]
+        weight = (self.luong(hidden) @ hidden[:, -1:].transpose(1, 2)).softmax(dim=1)  # Luong's general score
+        return (weight * hidden).sum(1)
+
+
+def _positions(like: Tensor) -> Tensor:
+    """like (batch, time, width) -> (time, width) sinusoids that say where in the utterance."""
+    moment = torch.arange(like.shape[1], device=like.device)[:, None]
+    rate = 10_000 ** (-torch.arange(0, like.shape[2], 2, device=like.device) / like.shape[2])
+    return torch.cat([(moment * rate).sin(), (moment * rate).cos()], dim=-1)
 
 
 class Inverse(nn.Module):
