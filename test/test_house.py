@@ -24,6 +24,8 @@ MAY_USE = {
 ONLY_IN = {
     "torch": {"learning"},
     "lightning": {"learning"},
+    "dask": {"learning"},
+    "distributed": {"learning"},
     "onnxruntime": {"inference"},
     "rclpy": {"nodes", "cli"},
     "mujoco": {"twin"},

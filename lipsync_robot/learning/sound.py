@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from ..audio import files
 from ..audio.mel import LogMel
 from ..errors import BadInputError
-from .prepare import SOUND
+from .corpus import SOUND
 from .progress import track
 
 
