@@ -24,6 +24,9 @@ MAY_USE = {
 ONLY_IN = {
     "torch": {"learning"},
     "lightning": {"learning"},
+    "dask": {"learning"},
+    "distributed": {"learning"},
+    "pocketsphinx": {"learning"},
     "onnxruntime": {"inference", "learning"},
     "rclpy": {"nodes", "cli"},
     "mujoco": {"twin"},

@@ -1,7 +1,6 @@
-"""`lipsync-robot data`, `babble`, `train`, `export` and `evaluate`: from recordings and servos to the weights in models/."""
+"""`lipsync-robot babble`, `train`, `export` and `evaluate`: from training data and servos to the weights in models/."""
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,7 +15,6 @@ from ..face.landmarks import CANONICAL
 from ..motors import description
 from ..resources import resource
 
-data = typer.Typer(help="Recordings to training data.", no_args_is_help=True)
 train = typer.Typer(help="Training data to networks, and to the ONNX models that the robot runs.", no_args_is_help=True)
 evaluate = typer.Typer(help="How good the models are, on people they never met.", no_args_is_help=True)
 
@@ -25,29 +23,6 @@ Output = Annotated[Path, typer.Option(help="Where to write.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in OUTPUT.")]
 Model = Annotated[Path, typer.Option(dir_okay=False, help="The ONNX model to write.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
-
-
-@data.command("prepare")
-def prepare(
-    corpus: Annotated[Path, typer.Argument(help="A folder with video/ and audio/, or a folder of sound files.")],
-    output: Output,
-    workers: Annotated[int, typer.Option(help="Processes that work at once.")] = os.cpu_count() or 1,
-) -> None:
-    """FaceMesh and log-mel of every clip. What is there already is kept, so an interrupted run goes on where it was."""
-    console = Console(stderr=True, highlight=False)
-    if (corpus / "video").is_dir():
-        from ..learning import prepare as clips
-
-        dropped = clips.prepare(corpus, output, workers)
-    elif corpus.is_dir():
-        from ..learning import sound
-
-        dropped = [] if output.exists() else sound.prepare(corpus, output, workers)
-    else:
-        raise BadInputError(f"{corpus}: no such folder.")
-    for line in dropped:
-        console.print(f" dropped {line}")
-    console.print(f" wrote {output}")
 
 
 @train.command("apc")
@@ -155,7 +130,8 @@ def evaluate_audio2landmark(
     json_output: Json = False,
 ) -> None:
     """Scores the models as they run, hop by hop through ONNX Runtime, against the true faces of a split."""
-    from ..learning.audio2landmark import evaluate, load_split
+    from ..learning.audio2landmark import evaluate
+    from ..learning.clips import load_split
     from ..speech.audio2landmark import Audio2Landmark
 
     network = Audio2Landmark(

@@ -2,7 +2,7 @@
 
 import typer
 
-from . import learning, speak
+from . import data, learning, speak
 
 app = typer.Typer(
     help="Real-time control of animatronic faces: a face speaks in sync with the sound, with or without a robot.",
@@ -15,6 +15,6 @@ app = typer.Typer(
 app.command("speak")(speak.speak)
 app.command("babble")(learning.babble)
 app.command("export")(learning.export_run)
-app.add_typer(learning.data, name="data")
+app.add_typer(data.data, name="data")
 app.add_typer(learning.train, name="train")
 app.add_typer(learning.evaluate, name="evaluate")

@@ -1,7 +1,6 @@
 """Training of audio2landmark on talking-head clips, over a frozen APC. Seed 001, section 2.4 (final: summer report 3.1)."""
 
-import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,15 +16,15 @@ from ..face import scores
 from ..face.landmarks import LOWER_LIP, POINTS, UPPER_LIP, aperture, mouth_width
 from . import apc, augment, clips, fit
 from .networks import APC, Audio2Landmark
-from .progress import track
 
 VIDEO_STEP = 2  # network frames between the 25 Hz frames that are scored
+TYPICAL = 1000  # clips at most that the face at rest and the principal motions are taken from
 
 
 @dataclass(frozen=True)
 class Audio2LandmarkConfig:
     """config/train/audio2landmark.yaml. corpora: folders with splits.tsv (speaker, clip, split) or clips.tsv (clip, person,
-    split, picture_leads_ms); prepared: where `lipsync-robot data prepare` put each, in the same order."""
+    split, picture_leads_ms), or with neither; prepared: where `lipsync-robot data prepare` put each, in the same order."""
 
     corpora: list[str]
     prepared: list[str]
@@ -47,7 +46,7 @@ class Audio2LandmarkConfig:
 
 
 class Audio2LandmarkTraining(lightning.LightningModule):
-    def __init__(self, config: Audio2LandmarkConfig, representation: APC, validation: list[clips.Clip]) -> None:
+    def __init__(self, config: Audio2LandmarkConfig, representation: APC, validation: clips.Clips) -> None:
         super().__init__()
         self.config = config
         self.representation = representation.requires_grad_(False).eval()
@@ -88,7 +87,7 @@ class Audio2LandmarkTraining(lightning.LightningModule):
         return fit.one_cycle(self, self.config.learning_rate)
 
 
-def evaluate(predict: Callable[[np.ndarray], np.ndarray], data: list[clips.Clip], lookahead: int) -> dict[str, float]:
+def evaluate(predict: Callable[[np.ndarray], np.ndarray], data: Iterable[clips.Clip], lookahead: int) -> dict[str, float]:
     """predict: mel (hops, 80) dB -> displacement (hops, 468, 3) cm, `lookahead` hops late -> scores, mean over clips.
 
     Every figure is taken at 25 Hz within each clip, against that clip's own neutral (design: field's definitions).
@@ -129,21 +128,7 @@ def evaluate(predict: Callable[[np.ndarray], np.ndarray], data: list[clips.Clip]
     }
 
 
-def load_split(corpus: Path, prepared: Path, split: str) -> list[clips.Clip]:
-    """The prepared clips of one split of a corpus, by its table; clips dropped in preparation are left out."""
-    table = corpus / "splits.tsv" if (corpus / "splits.tsv").exists() else corpus / "clips.tsv"
-    with table.open() as file:
-        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["split"] == split]
-    loaded = []
-    for row in track(rows, f"loading {corpus.name} {split}"):
-        name = f"{row['speaker']}/{row['clip']}" if "speaker" in row else row["clip"]
-        if (prepared / f"{name}.npz").exists():
-            person = row.get("speaker") or row["person"]
-            loaded.append(clips.load(prepared, name, person, float(row.get("picture_leads_ms") or 0) / 1000))
-    return loaded
-
-
-def principal_motions(data: list[clips.Clip], count: int) -> Tensor:
+def principal_motions(data: clips.Clips, count: int) -> Tensor:
     """(count, 1404) cm: the principal displacements of a sample of the clips' frames, scaled to their deviation."""
     sample = np.concatenate([clip.displacement[::10] for clip in data]).reshape(-1, POINTS * 3)
     sample = sample[np.random.default_rng(0).permutation(len(sample))[:6000]]
@@ -155,15 +140,16 @@ def train(config: Audio2LandmarkConfig, apc_run: Path, output: Path, resume: boo
     """Trains over the APC of apc_run, keeping checkpoints and network.pt under output -> the best on the `val` speakers."""
     lightning.seed_everything(config.seed)
     folders = [(Path(corpus), Path(prepared)) for corpus, prepared in zip(config.corpora, config.prepared, strict=True)]
-    training = [clip for folder in folders for clip in load_split(*folder, "train")]
-    validation = [clip for folder in folders for split in ("val", "dev") for clip in load_split(*folder, split)]
+    training = sum((clips.load_split(*folder, "train") for folder in folders), clips.Clips([]))
+    validation = sum((clips.load_split(*folder, split) for folder in folders for split in ("val", "dev")), clips.Clips([]))
+    typical = training.sample(TYPICAL)
     module = Audio2LandmarkTraining(config, apc.load(apc_run / "network.pt"), validation)
-    module.network.basis = principal_motions(training, config.motions)
+    module.network.basis = principal_motions(typical, config.motions)
     stretches = clips.Stretches(training, config.length, config.lookahead)
     sampler = WeightedRandomSampler(stretches.person_weights(config.person_power), config.draws)
     loader = DataLoader(stretches, config.batch, sampler=sampler, drop_last=True)
     once: DataLoader = DataLoader([0])  # type: ignore[arg-type]
     fit.run(module, loader, once, output, config.epochs, "val_aperture_r_in_speech", mode="max", patience=25, resume=resume)
-    module.static = torch.from_numpy(np.mean([clip.neutral for clip in training], axis=0))
+    module.static = torch.from_numpy(np.mean([clip.neutral for clip in typical], axis=0))
     torch.save({"config": asdict(config), "state": module.network.state_dict(), "static": module.static}, output / "network.pt")
     return module

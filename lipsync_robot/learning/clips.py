@@ -1,7 +1,15 @@
-"""Prepared talking-head clips as training data: displacement from a closed mouth, at 50 Hz, aligned with log-mel."""
+"""Prepared talking-head clips as training data: displacement from a closed mouth, at 50 Hz, aligned with log-mel.
 
+What is held of a corpus is where its clips lie; the clips themselves are read when they are asked for.
+"""
+
+import functools
+import sys
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,7 +19,10 @@ from torch.utils.data import Dataset
 from ..audio.mel import FRAME_RATE
 from ..errors import BadInputError
 from ..face.landmarks import POINTS, aperture
+from . import shards
+from .corpus import split_of, table
 
+REMEMBERED = 1200  # clips, so that a small corpus is read once: about 1 GB of three-second ones
 LOUD_DB = 35.0  # a frame within this of the clip's loudest is speech
 ANTICIPATION, RELEASE = 8, 10  # frames of 20 ms for which lips move before and after the sound
 RAMP = 5  # frames over which the mouth closes where nobody speaks
@@ -27,18 +38,66 @@ class Clip:
     speech: np.ndarray  # (hops,) bool
 
 
-def load(prepared: Path, name: str, person: str, picture_leads_s: float = 0.0) -> Clip:
-    """One prepared clip. picture_leads_s: how far the picture runs ahead of its sound. Raises BadInputError."""
-    path = prepared / f"{name}.npz"
-    if not path.exists():
-        raise BadInputError(f"{path}: not prepared. Run: lipsync-robot data prepare CORPUS --output {prepared}")
-    with np.load(path) as data:
-        landmarks, rate, mel = data["landmarks"], float(data["frame_rate"]), data["mel"]
-    moments = np.arange(len(landmarks)) / rate + picture_leads_s
+class Place(NamedTuple):
+    """Where a prepared clip lies, and what its corpus says of it."""
+
+    prepared: Path
+    shard: str
+    offset: int
+    size: int
+    name: str
+    person: str
+    picture_leads_s: float = 0.0  # how far the picture runs ahead of its sound
+
+
+@functools.lru_cache(REMEMBERED)
+def load(place: Place) -> Clip:
+    landmarks, rate, mel = shards.read(place.prepared, place.shard, place.offset, place.size)
+    moments = np.arange(len(landmarks)) / rate + place.picture_leads_s
     hops = min(len(mel), int(moments[-1] * FRAME_RATE) + 1)
     faces = resample(landmarks, moments, np.arange(hops) / FRAME_RATE)
     neutral = closed_mouth(landmarks)
-    return Clip(name, person, mel[:hops], neutral, faces - neutral, speech_frames(mel[:hops]))
+    return Clip(place.name, place.person, mel[:hops], neutral, faces - neutral, speech_frames(mel[:hops]))
+
+
+class Clips:
+    """Clips that are read one by one, each time they are asked for; the last REMEMBERED of them are kept in memory."""
+
+    def __init__(self, places: list[Place]) -> None:
+        self.places = places
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: int) -> Clip:
+        return load(self.places[index])
+
+    def __iter__(self) -> Iterator[Clip]:
+        return map(load, self.places)
+
+    def __add__(self, other: "Clips") -> "Clips":
+        return Clips(self.places + other.places)
+
+    def sample(self, at_most: int) -> "Clips":
+        """Evenly many of them from all over the corpus."""
+        return Clips(self.places[:: max(1, -(-len(self) // at_most))])
+
+
+def load_split(corpus: Path, prepared: Path, split: str) -> Clips:
+    """The kept clips of one split: by the corpus's table, or by person where it has none (see corpus.split_of)."""
+    if not corpus.is_dir():
+        raise BadInputError(f"{corpus}: no such folder. Name the corpus that was prepared: its table holds the splits.")
+    rows = table(corpus)
+    places = []
+    for entry in shards.entries(prepared):
+        row = rows.get(entry.name) if rows is not None else None
+        belongs = split_of(entry.person) if rows is None else row.split if row else None
+        if entry.dropped or belongs != split:
+            continue
+        person, leads = (row.person, row.picture_leads_s) if row else (entry.person, 0.0)
+        shard, person = sys.intern(entry.shard), sys.intern(person)
+        places.append(Place(prepared, shard, entry.offset, entry.size, entry.name, person, leads))
+    return Clips(places)
 
 
 def closed_mouth(landmarks: np.ndarray) -> np.ndarray:
@@ -79,7 +138,7 @@ class Stretches(Dataset[tuple[Tensor, Tensor, Tensor]]):
     shorter than a stretch are padded with their own silence; padding and the first hops have no weight.
     """
 
-    def __init__(self, clips: list[Clip], length: int, lookahead: int) -> None:
+    def __init__(self, clips: Clips, length: int, lookahead: int) -> None:
         self._clips, self._length, self._lookahead = clips, length, lookahead
 
     def __len__(self) -> int:
@@ -102,7 +161,6 @@ class Stretches(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
     def person_weights(self, power: float) -> list[float]:
         """Draw probability of each clip, so that a person with n clips counts as n ** power instead of n."""
-        count: dict[str, int] = {}
-        for clip in self._clips:
-            count[clip.person] = count.get(clip.person, 0) + 1
-        return [count[clip.person] ** (power - 1) for clip in self._clips]
+        people = [place.person for place in self._clips.places]
+        count = Counter(people)
+        return [count[person] ** (power - 1) for person in people]

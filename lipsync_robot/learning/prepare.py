@@ -1,72 +1,208 @@
-"""Talking-head video to training clips: FaceMesh per frame, metric face, aligned log-mel. One .npz a clip, resumable.
+"""A corpus of talking heads, of any size, to shards of training clips, on one machine or a cluster.
 
-A corpus is a folder with video/<name>.mp4 and audio/<name>.opus, both starting at 0 (../docs/training.md). Each prepared
-clip holds `landmarks` (frames, 468, 3) float32 cm in the metric face, `frame_rate` in Hz, and `mel` (hops, 80) float32 dB
-at 50 Hz whose frame i is centred on the moment i / 50 s of the picture.
+Dask distributes the work, one task a shard. It was chosen over Ray because it is pure Python wheels for 3.10 to 3.12, starts
+on SLURM through dask-jobqueue, and its scheduler by itself gives the task of a worker that was lost to another one. Every
+worker must see corpus and output under the same paths. Memory is constant but for the list of names: a worker holds one clip,
+a shard lies on disk before its task ends, and only a few tasks per worker are submitted ahead.
 """
 
-import multiprocessing
+import hashlib
+import json
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+from distributed import Client, Future, LocalCluster, as_completed
 
-from ..audio import files
-from ..audio.mel import LogMel
 from ..errors import BadInputError
 from ..vision import video
-from ..vision.facemesh import FaceMesh
+from . import cleaning, corpus, shards
+from .extraction import extract
 from .progress import track
 
-SOUND = (".opus", ".wav", ".flac", ".m4a", ".mp3", ".ogg")
+AHEAD = 3  # tasks per worker that are submitted, the running one included
+SURE_R = 0.5  # of sound and picture, from which the estimated offset of a clip counts in the summary
+SETTINGS, BIT_RATES = "settings.json", "bitrates.npy"
 
 
-class Job(NamedTuple):
-    video: Path
-    audio: Path
-    output: Path
+@dataclass(frozen=True)
+class Summary:
+    kept: int
+    hours: float
+    dropped: dict[str, int]  # clips by reason, most frequent first
+    median_lead_ms: float | None  # of the picture, over the clips whose sound and picture agree
 
 
-def prepare(corpus: Path, output: Path, workers: int) -> list[str]:
-    """Prepares every clip of a corpus that output does not hold yet -> a line for each clip that was dropped, and why."""
-    jobs = [job for job in _jobs(corpus, output) if not job.output.exists()]
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        results = track(pool.imap_unordered(_prepare_clip, jobs), f"preparing {corpus.name}", len(jobs))
-        return [dropped for dropped in results if dropped]
+@dataclass(frozen=True)
+class Choice:
+    """Which clips are kept, and how many go into a shard."""
+
+    centerness_deg: float = cleaning.Limits().centerness_deg
+    shakiness_deg: float = cleaning.Limits().shakiness_deg
+    top: int = 0  # clips of highest bit rate that are looked at; 0: all
+    shard_size: int = 64
+
+    @property
+    def limits(self) -> cleaning.Limits:
+        return cleaning.Limits(self.centerness_deg, self.shakiness_deg)
 
 
-def _jobs(corpus: Path, output: Path) -> list[Job]:
-    videos = sorted((corpus / "video").rglob("*.mp4"))
-    if not videos:
-        raise BadInputError(f"{corpus}: holds no video/**/*.mp4. Lay the corpus out as docs/training.md shows.")
-    jobs = []
-    for path in videos:
-        name = path.relative_to(corpus / "video").with_suffix("")
-        sounds = [corpus / "audio" / name.with_suffix(suffix) for suffix in SOUND]
-        audio = next((sound for sound in sounds if sound.exists()), path)
-        jobs.append(Job(path, audio, output / name.with_suffix(".npz")))
-    return jobs
+def prepare(folder: Path, output: Path, choice: Choice, workers: int, scheduler: str | None = None) -> Summary:
+    """Prepares what output does not hold yet. scheduler: address of a running Dask scheduler; otherwise `workers` processes."""
+    found = corpus.recordings(folder)
+    layout = corpus.layout(folder)
+    output = output.resolve()
+    _same_as_before(output, choice, found)
+    with _connected(scheduler, min(workers, -(-len(found) // choice.shard_size))) as client:
+        rates = _bit_rates(client, found, layout, output) if choice.top else None
+        chosen, left_out = _highest(found, rates, choice.top)
+        batches = [chosen[i : i + choice.shard_size] for i in range(0, len(chosen), choice.shard_size)]
+        missing = [number for number in range(len(batches)) if not shards.whole(output, number)]
+        jobs = ((output, number, batches[number], layout, choice.limits) for number in missing)
+        clips = sum(len(batches[number]) for number in missing)
+        for _ in track(_each(_results(client, _make_shard, jobs)), f"preparing {folder.name}", clips):
+            pass
+    shards.finish(output, len(batches), left_out)
+    return _summarise(output, choice.limits)
 
 
-def _prepare_clip(job: Job) -> str | None:
-    mesh = FaceMesh()
-    moments, faces = [], []
-    for moment, picture in video.frames(job.video):
-        face = mesh(picture)
-        if face is None:
-            return f"{job.video}: no face at {moment:.2f} s"
-        moments.append(moment)
-        faces.append(face.points)
-    mesh.close()
-    if len(faces) < 2:
-        return f"{job.video}: fewer than two frames"
-    job.output.parent.mkdir(parents=True, exist_ok=True)
-    partial = job.output.with_suffix(".partial.npz")  # renamed when whole, so that an interrupted run leaves no half clip
-    np.savez(
-        partial,
-        landmarks=np.asarray(faces, np.float32),
-        frame_rate=(len(moments) - 1) / (moments[-1] - moments[0]),
-        mel=LogMel()(files.read(job.audio)),
+def _make_shard(
+    output: Path, number: int, batch: list[corpus.Recording], layout: corpus.Layout, limits: cleaning.Limits
+) -> int:
+    shards.write(output, number, (extract(recording, layout, limits) for recording in batch))
+    return len(batch)
+
+
+def _same_as_before(output: Path, choice: Choice, found: list[corpus.Recording]) -> None:
+    """Notes what output is being made of; what was begun otherwise would be a mixture, and is refused."""
+    digest = hashlib.sha256()
+    for recording in found:
+        digest.update("\t".join(recording).encode())
+    settings = {**asdict(choice), "clips": f"{len(found)} (names {digest.hexdigest()[:12]})"}
+    path = output / SETTINGS
+    if path.exists():
+        before = json.loads(path.read_text())
+        for key, value in settings.items():
+            if before.get(key) != value:
+                raise BadInputError(
+                    f"{output}: was begun with {key} {before.get(key)}, now it is {value}. "
+                    "Give the same corpus and options to go on, or another --output."
+                )
+        return
+    output.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(settings, indent=2))
+    partial.replace(path)
+
+
+@contextmanager
+def _connected(scheduler: str | None, workers: int) -> Iterator[Client]:
+    if scheduler is None:
+        with (
+            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
+            Client(cluster, set_as_default=False) as client,
+        ):
+            yield client
+        return
+    try:
+        client = Client(scheduler, timeout=5, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise BadInputError(f"--scheduler {scheduler}: no Dask scheduler answers there. Start one: dask scheduler") from error
+    with client:
+        yield client
+
+
+def _results(client: Client, task: Callable, jobs: Iterable[tuple]) -> Iterator:
+    """What task returns for each job's arguments, as they end. Failed ones are told of when all others are done."""
+    running, waiting, jobs = as_completed(loop=client.loop), 0, iter(jobs)
+    failed: list[Future] = []
+    while True:
+        room = AHEAD * max(1, len(client.nthreads())) - waiting
+        for job in islice(jobs, max(0, room)):
+            running.add(client.submit(task, *job, pure=False))
+            waiting += 1
+        if not waiting:
+            break
+        ended = next(running)
+        waiting -= 1
+        if ended.status == "error":
+            failed.append(ended)
+        else:
+            yield ended.result()
+    if failed:
+        raise BadInputError(
+            f"{len(failed)} of the workers' tasks failed, the first with {failed[0].exception()!r}. "
+            "All others are done: mend that, and run the command again."
+        )
+
+
+def _each(counts: Iterable[int]) -> Iterator[None]:
+    for count in counts:
+        yield from [None] * count
+
+
+def _bit_rates(client: Client, found: list[corpus.Recording], layout: corpus.Layout, output: Path) -> np.ndarray:
+    """(clips,) kbit/s, 0 for what cannot be read; kept in output."""
+    path = output / BIT_RATES
+    if not path.exists():
+        rates = np.zeros(len(found), np.float32)
+        block = 256
+        jobs = ((start, found[start : start + block], layout) for start in range(0, len(found), block))
+        total = -(-len(found) // block)
+        for start, some in track(_results(client, _bit_rates_of, jobs), "reading bit rates", total):
+            rates[start : start + len(some)] = some
+        with (partial := path.with_suffix(".partial")).open("wb") as file:
+            np.save(file, rates)
+        partial.replace(path)
+    return np.load(path)
+
+
+def _bit_rates_of(start: int, batch: list[corpus.Recording], layout: corpus.Layout) -> tuple[int, list[float]]:
+    rates = []
+    for recording in batch:
+        try:
+            rates.append(video.bit_rate_kbps(layout.video(recording)))
+        except BadInputError:
+            rates.append(0.0)
+    return start, rates
+
+
+def _highest(
+    found: list[corpus.Recording], rates: np.ndarray | None, top: int
+) -> tuple[list[corpus.Recording], Iterable[shards.Entry]]:
+    """The `top` recordings of highest rate, in order of name, and an entry for each of the others."""
+    if rates is None:
+        return found, ()
+    high = set(np.argsort(-rates, kind="stable")[:top].tolist())
+    reason = f"not among the {top} of highest bit rate"
+    others = (
+        shards.Entry(recording.name, recording.person, bitrate_kbps=float(rates[i]), dropped=reason)
+        for i, recording in enumerate(found)
+        if i not in high
     )
-    partial.rename(job.output)
-    return None
+    return [found[i] for i in sorted(high)], others
+
+
+def _summarise(output: Path, limits: cleaning.Limits) -> Summary:
+    """Reads the whole index once, and draws cleaning.png beside it."""
+    dropped: Counter[str] = Counter()
+    centerness, shakiness, leads = array("f"), array("f"), array("f")
+    kept, seconds = 0, 0.0
+    for entry in shards.entries(output):
+        if entry.frames:
+            centerness.append(entry.centerness_deg)
+            shakiness.append(entry.shakiness_deg)
+        if entry.dropped:
+            dropped[entry.dropped.split(":")[0]] += 1
+            continue
+        kept += 1
+        seconds += entry.frames / entry.frame_rate
+        if entry.picture_leads_r >= SURE_R:
+            leads.append(entry.picture_leads_ms)
+    cleaning.picture(centerness, shakiness, limits, output / "cleaning.png")
+    return Summary(kept, seconds / 3600, dict(dropped.most_common()), float(np.median(leads)) if leads else None)

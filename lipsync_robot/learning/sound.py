@@ -13,7 +13,7 @@ from ..audio import files
 from ..audio.mel import LogMel
 from ..errors import BadInputError
 from . import augment, phones
-from .prepare import SOUND
+from .corpus import SOUND
 from .progress import track
 
 

@@ -38,6 +38,20 @@ class FaceMesh:
         self._mesh.close()
 
 
+class FaceCounter:
+    """How many faces a picture shows. On a picture a second it costs far less than following a second face all along."""
+
+    def __init__(self) -> None:
+        with _chatter_silenced():
+            self._detector = mediapipe.solutions.face_detection.FaceDetection(min_detection_confidence=0.5)
+            self._detector.process(np.zeros((64, 64, 3), np.uint8))
+
+    def __call__(self, rgb: np.ndarray) -> int:
+        """rgb (h, w, 3) uint8 -> faces in it, of people within two metres or so."""
+        with _chatter_silenced():
+            return len(self._detector.process(rgb).detections or ())
+
+
 @contextmanager
 def _chatter_silenced() -> Iterator[None]:
     """MediaPipe's C++ side writes to the terminal what no option turns off; what goes wrong it raises all the same."""

@@ -50,6 +50,7 @@ def test_the_twin_learns_its_face_by_two_commands(tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         (["data", "prepare", "nowhere", "--output", "x"], "nowhere: no such folder"),
+        (["data", "prepare", ".", "--output", "x"], "holds no video and no sound"),
         (["train", "apc", "nowhere.yaml"], "nowhere.yaml: no such file"),
         (["train", "apc", "bad.yaml"], "unknown setting 'epochz'. Did you mean 'epochs'?"),
         (["babble", "--source", "dream"], "choose exact or camera"),

@@ -1,6 +1,5 @@
 """Every training run, small and whole: data to network to ONNX to the robot's own inference."""
 
-import wave
 from pathlib import Path
 
 import numpy as np
@@ -10,39 +9,10 @@ from numpy.testing import assert_allclose
 
 from lipsync_robot.audio.mel import SAMPLE_RATE, LogMel
 from lipsync_robot.errors import BadInputError
-from lipsync_robot.face.landmarks import aperture
 from lipsync_robot.inference import Network
-from lipsync_robot.learning import apc, audio2landmark, augment, babble, clips, export, finished, inverse, prepare, sound
+from lipsync_robot.learning import apc, audio2landmark, augment, babble, clips, export, finished, inverse, sound
 from lipsync_robot.motors.inverse import InverseModel
 from lipsync_robot.speech.audio2landmark import Audio2Landmark
-from lipsync_robot.twin import rig, video
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory, speech: np.ndarray) -> Path:
-    """Two people of two clips each: the twin, whose jaw follows the loudness of a real recording."""
-    root = tmp_path_factory.mktemp("corpus")
-    (root / "splits.tsv").write_text("speaker\tclip\tsplit\na\tone\ttrain\na\ttwo\ttrain\nb\tone\tval\nb\ttwo\tval\n")
-    for i, name in enumerate(("a/one", "a/two", "b/one", "b/two")):
-        said = (speech[(3 + i) * SAMPLE_RATE : (5 + i) * SAMPLE_RATE] * 32767).astype(np.int16)
-        level = np.abs(said.astype(float)).reshape(-1, 800).mean(1)
-        positions = np.tile(rig.NEUTRAL, (len(level), 1))
-        positions[:, rig.MOTORS.index("jaw")] = np.clip(level / level.max(), 0, 1)
-        for kind in ("video", "audio"):
-            (root / kind / name).parent.mkdir(parents=True, exist_ok=True)
-        film = root / "video" / f"{name}.mp4"
-        video.film(film, np.arange(len(level)) * 0.05, positions, said, SAMPLE_RATE, 0.0, lambda _: None)
-        with wave.open(str(root / "audio" / f"{name}.wav"), "wb") as file:
-            file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
-            file.writeframes(said.tobytes())
-    return root
-
-
-@pytest.fixture(scope="module")
-def prepared(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    output = tmp_path_factory.mktemp("prepared")
-    assert prepare.prepare(corpus, output, workers=2) == []
-    return output
 
 
 @pytest.fixture(scope="module")
@@ -54,32 +24,6 @@ def apc_run(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     apc.train(config, folder / "run", resume=False)
     apc.train(config, folder / "run", resume=True)  # finished already: goes on from there, to the same end
     return folder / "run"
-
-
-def test_a_prepared_clip_shows_the_mouth_that_was_filmed(prepared: Path) -> None:
-    clip = clips.load(prepared, "a/one", "a")
-    assert clip.mel.shape == (len(clip.displacement), 80)
-    assert len(clip.mel) == pytest.approx(100, abs=2)
-    opening = aperture(clip.neutral + clip.displacement)
-    level = 10 ** (clip.mel.mean(axis=1) / 40)
-    assert np.corrcoef(opening, level)[0, 1] > 0.6
-    assert opening.max() > 0.8
-
-
-def test_what_is_prepared_is_not_prepared_again(corpus: Path, prepared: Path) -> None:
-    before = {path: path.stat().st_mtime_ns for path in prepared.rglob("*.npz")}
-    prepare.prepare(corpus, prepared, workers=1)
-    assert {path: path.stat().st_mtime_ns for path in prepared.rglob("*.npz")} == before
-
-
-def test_a_clip_without_a_face_is_dropped_with_the_reason(tmp_path: Path, make_sound) -> None:
-    (tmp_path / "video").mkdir()
-    make_sound("grey.mp4", source="color=gray:d=1").rename(tmp_path / "video/grey.mp4")
-    dropped = prepare.prepare(tmp_path, tmp_path / "out", workers=1)
-    assert len(dropped) == 1
-    assert "no face at 0.00 s" in dropped[0]
-    with pytest.raises(BadInputError, match="holds no video"):
-        prepare.prepare(tmp_path / "out", tmp_path, workers=1)
 
 
 def test_apc_streams_what_it_was_trained_on(apc_run: Path, speech: np.ndarray, tmp_path: Path) -> None:
@@ -112,13 +56,13 @@ def test_audio2landmark_from_clips_to_faces(
     assert_allclose([face.points - trained.static.numpy() for face in faces], batch[config.lookahead :], atol=1e-3)
     finished.to_onnx(tmp_path / "run", apc_run, tmp_path / "later.onnx", "fp32", recording)
     assert (tmp_path / "later.onnx").read_bytes() == (tmp_path / "face.onnx").read_bytes()
-    figures = audio2landmark.evaluate(model.displacements, audio2landmark.load_split(corpus, prepared, "val"), 2)
+    figures = audio2landmark.evaluate(model.displacements, clips.load_split(corpus, prepared, "val"), 2)
     assert {"aperture_r", "chance_aperture_r", "closure_recall", "D_PL"} <= set(figures)
     assert np.isfinite(list(figures.values())).all()
 
 
 def test_the_truth_scores_perfectly(corpus: Path, prepared: Path) -> None:
-    (one, *_) = audio2landmark.load_split(corpus, prepared, "val")
+    (one, *_) = clips.load_split(corpus, prepared, "val")
     late = np.concatenate([np.zeros((2, 468, 3)), one.displacement])
     figures = audio2landmark.evaluate(lambda mel: late[: len(mel)], [one], lookahead=2)
     assert figures["aperture_r"] == pytest.approx(1)
@@ -126,9 +70,10 @@ def test_the_truth_scores_perfectly(corpus: Path, prepared: Path) -> None:
     assert figures["lag_ms"] == 0
 
 
-def test_stretches_are_late_by_the_look_ahead(prepared: Path) -> None:
-    clip = clips.load(prepared, "a/one", "a")
-    mel, face, weight = clips.Stretches([clip], length=len(clip.mel), lookahead=3)[0]
+def test_stretches_are_late_by_the_look_ahead(corpus: Path, prepared: Path) -> None:
+    data = clips.load_split(corpus, prepared, "train")
+    clip = data[0]
+    mel, face, weight = clips.Stretches(data, length=len(clip.mel), lookahead=3)[0]
     truth = clips.closed_in_silence(clip.displacement, clip.speech)
     assert_allclose(mel, clip.mel)
     assert_allclose(face[3:], truth[:-3])

@@ -1,0 +1,68 @@
+"""`lipsync-robot data`: recordings to training data."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ..errors import BadInputError
+from ..learning.cleaning import Limits
+
+data = typer.Typer(help="Recordings to training data.", no_args_is_help=True)
+
+LIMITS = Limits()
+
+
+@data.command("prepare")
+def prepare(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A corpus, or a folder of sound files.")],
+    output: Annotated[Path, typer.Option(help="The folder to write shards to; for sound, the .npy file.")],
+    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine, one core each.")] = os.cpu_count() or 1,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A running Dask scheduler whose workers do it, tcp://host:8786.")
+    ] = None,
+    shard_size: Annotated[int, typer.Option(min=1, help="Clips in a shard: what is redone after an interruption.")] = 64,
+    centerness: Annotated[
+        float, typer.Option(help="Drop faces turned away by so many degrees or more.")
+    ] = LIMITS.centerness_deg,
+    shakiness: Annotated[float, typer.Option(help="Drop heads that turn by so many a frame or more.")] = LIMITS.shakiness_deg,
+    top: Annotated[int, typer.Option(min=0, help="Look only at so many clips of highest bit rate; 0: all.")] = 0,
+) -> None:
+    """Talking heads to FaceMesh landmarks and log-mel; voices without faces to log-mel alone.
+
+    DIR is laid out as VoxCeleb2 (mp4/ID/VIDEO/UTTERANCE.mp4 with
+    aac/ID/VIDEO/UTTERANCE.m4a), as video/NAME.mp4 with audio/NAME.opus, or holds
+    videos with their own sound. A clip is kept if it shows exactly one face that
+    looks at the camera and is held still. OUTPUT/index.tsv says of every clip where
+    it lies or why it was dropped; OUTPUT/cleaning.png shows what the limits cut off.
+
+    Repeat an interrupted command: shards that are there are kept. On a cluster,
+    start `dask scheduler` on one machine and, on each,
+    `dask worker ADDRESS --nthreads 1 --nworkers CORES`; all must see DIR and OUTPUT
+    under the same paths.
+    """
+    from ..learning import corpus
+
+    console = Console(stderr=True, highlight=False)
+    if not folder.is_dir():
+        raise BadInputError(f"{folder}: no such folder.")
+    if corpus.has_video(folder):
+        from ..learning import prepare as talking
+
+        choice = talking.Choice(centerness, shakiness, top, shard_size)
+        found = talking.prepare(folder, output, choice, workers, scheduler)
+        console.print(f" kept    {found.kept} clips, {found.hours:.2f} h")
+        for reason, count in found.dropped.items():
+            console.print(f" dropped {count} clips: {reason}")
+        if found.median_lead_ms is not None:
+            console.print(f" picture ahead of sound by {found.median_lead_ms:+.0f} ms (median; index.tsv has each clip's)")
+    elif corpus.has_sound(folder):
+        from ..learning import sound
+
+        for line in [] if output.exists() else sound.prepare(folder, output, workers):
+            console.print(f" dropped {line}")
+    else:
+        raise BadInputError(f"{folder}: holds no video and no sound. docs/training.md shows how a corpus is laid out.")
+    console.print(f" wrote {output}")
