@@ -1,4 +1,4 @@
-"""`lipsync-robot data`, `babble`, `train` and `evaluate`: from recordings and servos to the weights in models/."""
+"""`lipsync-robot data`, `babble` and `train`: from recordings and servos to the weights in models/."""
 
 import json
 import os
@@ -11,13 +11,11 @@ from rich.console import Console
 
 from .. import settings
 from ..errors import BadInputError
-from ..face.landmarks import CANONICAL
 from ..motors import description
 from ..resources import resource
 
 data = typer.Typer(help="Recordings to training data.", no_args_is_help=True)
 train = typer.Typer(help="Training data to networks, and to the ONNX models that the robot runs.", no_args_is_help=True)
-evaluate = typer.Typer(help="How good the models are, on people they never met.", no_args_is_help=True)
 
 Output = Annotated[Path, typer.Option(help="Where to write.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in OUTPUT.")]
@@ -122,25 +120,6 @@ def babble(
 
     robot = description.load(resource("config/robots/twin.yaml"))
     babbling.babble(robot, samples, source, seed).save(output)  # type: ignore[arg-type]
-
-
-@evaluate.command("audio2landmark")
-def evaluate_audio2landmark(
-    corpus: Annotated[Path, typer.Option("--data", help="The corpus, with its splits.tsv or clips.tsv.")],
-    prepared: Annotated[Path, typer.Option(help="Where `data prepare` put it.")],
-    split: Annotated[str, typer.Option(help="The split to score.")] = "test",
-    apc: Annotated[Path | None, typer.Option(help="APC model; the package's if left out.")] = None,
-    model: Annotated[Path | None, typer.Option(help="audio2landmark model; the package's if left out.")] = None,
-    json_output: Json = False,
-) -> None:
-    """Scores the models as they run, hop by hop through ONNX Runtime, against the true faces of a split."""
-    from ..learning.audio2landmark import evaluate, load_split
-    from ..speech.audio2landmark import Audio2Landmark
-
-    network = Audio2Landmark(
-        apc or resource("models/apc.onnx"), model or resource("models/audio2landmark.onnx"), CANONICAL.vertices
-    )
-    _print(evaluate(network.displacements, load_split(corpus, prepared, split), network.lookahead), json_output)
 
 
 def _print(figures: dict[str, float], as_json: bool) -> None:

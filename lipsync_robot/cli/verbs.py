@@ -2,7 +2,7 @@
 
 import typer
 
-from . import learning, speak
+from . import evaluate, learning, speak
 
 app = typer.Typer(
     help="Real-time control of animatronic faces: a face speaks in sync with the sound, with or without a robot.",
@@ -16,4 +16,4 @@ app.command("speak")(speak.speak)
 app.command("babble")(learning.babble)
 app.add_typer(learning.data, name="data")
 app.add_typer(learning.train, name="train")
-app.add_typer(learning.evaluate, name="evaluate")
+app.add_typer(evaluate.app, name="evaluate")

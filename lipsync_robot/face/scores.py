@@ -48,18 +48,26 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float((a * b).sum() / scale) if scale > 1e-12 else 0.0
 
 
+def jerk(series: np.ndarray, rate: float) -> float:
+    """Mean absolute third difference of a series (n,) cm at `rate` Hz, cm/s³: how shaky its motion is."""
+    return float(np.abs(np.diff(series, n=3)).mean() * rate**3)
+
+
 class Lag(NamedTuple):
     seconds: float  # positive: the follower is late
     correlation: float  # at that lag
 
 
 def lag(follower: np.ndarray, leader: np.ndarray, rate: float, within: float = 0.2) -> Lag:
-    """The shift within +-`within` seconds at which two series (n,), `rate` Hz, agree best, to a quarter of a frame."""
+    """The shift within +-`within` seconds at which two series (n,), `rate` Hz, agree best, to a quarter of a frame.
+
+    No shift where one of them never moves.
+    """
     fine = 4
     moments = np.arange(0, len(leader) - 1 + 1e-9, 1 / fine)
     x = np.interp(moments, np.arange(len(follower)), follower)
     y = np.interp(moments, np.arange(len(leader)), leader)
-    best = Lag(0.0, -1.0)
+    best = Lag(0.0, correlation(x, y))
     for shift in range(-int(within * rate * fine), int(within * rate * fine) + 1):
         late, early = (x[shift:], y[: len(y) - shift]) if shift >= 0 else (x[:shift], y[-shift:])
         r = correlation(late, early)

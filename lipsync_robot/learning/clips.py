@@ -1,5 +1,6 @@
 """Prepared talking-head clips as training data: displacement from a closed mouth, at 50 Hz, aligned with log-mel."""
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,19 @@ class Clip:
     neutral: np.ndarray  # (468, 3) float32 cm, this clip's closed mouth
     displacement: np.ndarray  # (hops, 468, 3) float32 cm from neutral
     speech: np.ndarray  # (hops,) bool
+
+
+def table(corpus: Path) -> list[dict[str, str]]:
+    """The rows of a corpus's splits.tsv or clips.tsv, each with the `name` and `person` of its clip. Raises BadInputError."""
+    path = next((path for path in (corpus / "splits.tsv", corpus / "clips.tsv") if path.exists()), None)
+    if path is None:
+        raise BadInputError(f"{corpus}: holds no splits.tsv or clips.tsv. Lay the corpus out as docs/training.md shows.")
+    with path.open() as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    for row in rows:
+        row["name"] = f"{row['speaker']}/{row['clip']}" if "speaker" in row else row["clip"]
+        row["person"] = row.get("speaker") or row["person"]
+    return rows
 
 
 def load(prepared: Path, name: str, person: str, picture_leads_s: float = 0.0) -> Clip:
@@ -55,10 +69,15 @@ def resample(faces: np.ndarray, moments: np.ndarray, wanted: np.ndarray) -> np.n
     return faces[before] * (1 - share) + faces[before + 1] * share
 
 
+def loudness(mel: np.ndarray) -> np.ndarray:
+    """mel (hops, 80) dB -> (hops,) dB below the clip's loudest, which is its 98th percentile."""
+    level = 10 * np.log10(np.mean(10 ** (mel / 10), axis=1))
+    return level - np.percentile(level, 98)
+
+
 def speech_frames(mel: np.ndarray) -> np.ndarray:
     """mel (hops, 80) dB -> (hops,) bool: speech, widened by the time that lips are ahead of it and behind it."""
-    level = 10 * np.log10(np.mean(10 ** (mel / 10), axis=1))
-    loud = level > np.percentile(level, 98) - LOUD_DB
+    loud = loudness(mel) > -LOUD_DB
     widened = np.zeros_like(loud)
     for at in np.flatnonzero(loud):
         widened[max(0, at - ANTICIPATION) : at + RELEASE + 1] = True

@@ -42,10 +42,14 @@ def _jobs(corpus: Path, output: Path) -> list[Job]:
     jobs = []
     for path in videos:
         name = path.relative_to(corpus / "video").with_suffix("")
-        sounds = [corpus / "audio" / name.with_suffix(suffix) for suffix in SOUND]
-        audio = next((sound for sound in sounds if sound.exists()), path)
-        jobs.append(Job(path, audio, output / name.with_suffix(".npz")))
+        jobs.append(Job(path, sound_of(corpus, str(name)), output / name.with_suffix(".npz")))
     return jobs
+
+
+def sound_of(corpus: Path, name: str) -> Path:
+    """Where a clip's sound lies: audio/<name>.*, or else its video."""
+    sounds = [corpus / "audio" / f"{name}{suffix}" for suffix in SOUND]
+    return next((sound for sound in sounds if sound.exists()), corpus / "video" / f"{name}.mp4")
 
 
 def _prepare_clip(job: Job) -> str | None:

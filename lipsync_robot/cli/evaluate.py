@@ -1,0 +1,125 @@
+"""`lipsync-robot evaluate`: how good the models are, as figures for programs, tables for people, a picture and a film."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ..errors import BadInputError
+from ..face.landmarks import CANONICAL
+from ..resources import resource
+
+app = typer.Typer(help="How good the models are, on people they never met.", no_args_is_help=True)
+
+PLAIN_WIDTH = 110  # characters, of a table that goes to a file or a program
+PER_GROUP = ("aperture_r", "aperture_r_in_speech", "width_r", "closure_recall", "closure_precision", "D_PL", "D_AL", "lag_ms")
+
+
+@app.callback()
+def what() -> None:
+    """How good the models are, on people they never met."""
+
+
+@app.command("audio2landmark")
+def audio2landmark(
+    corpus: Annotated[Path, typer.Option("--data", help="The corpus, with its splits.tsv or clips.tsv.")],
+    prepared: Annotated[Path, typer.Option(help="Where `data prepare` put it.")],
+    split: Annotated[str, typer.Option(help="The split to score.")] = "test",
+    apc: Annotated[Path | None, typer.Option(help="APC model; the package's if left out.")] = None,
+    model: Annotated[Path | None, typer.Option(help="audio2landmark model; the package's if left out.")] = None,
+    train_corpus: Annotated[
+        Path | None,
+        typer.Option("--train-data", help="The corpus whose `train` split the baselines learn from; --data's if left out."),
+    ] = None,
+    train_prepared: Annotated[Path | None, typer.Option(help="Where `data prepare` put that.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Column of the corpus's table to group by; `language`, where there is one, if left out.")
+    ] = None,
+    picture: Annotated[Path | None, typer.Option(help="PNG to write: mouth openings over time.")] = None,
+    video: Annotated[Path | None, typer.Option(help="MP4 to write: true and predicted faces side by side, with sound.")] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Scores the models as they run, hop by hop through ONNX Runtime, against the true faces of a split."""
+    if (train_corpus is None) != (train_prepared is None):
+        raise BadInputError("--train-data and --train-prepared belong together: give both, or neither.")
+    from ..learning import evaluation
+    from ..learning.audio2landmark import load_split
+    from ..learning.clips import table
+    from ..learning.progress import track
+    from ..speech.audio2landmark import Audio2Landmark
+
+    network = Audio2Landmark(
+        apc or resource("models/apc.onnx"), model or resource("models/audio2landmark.onnx"), CANONICAL.vertices
+    )
+    data = load_split(corpus, prepared, split)
+    if not data:
+        raise BadInputError(
+            f"{prepared}: no clip of split {split!r}. Choose one that {corpus}'s table names, "
+            f"or run: lipsync-robot data prepare {corpus} --output {prepared}"
+        )
+    training = load_split(train_corpus or corpus, train_prepared or prepared, "train")
+    groups = _groups(table(corpus), group, [clip.name for clip in data])
+    predictions = [evaluation.prediction(network.displacements, clip, network.lookahead) for clip in track(data, "predicting")]
+    result = evaluation.report(data, predictions, training, groups)
+    if json_output:
+        print(json.dumps(result, indent=2))
+    else:
+        show(result, ["speakers", *groups])
+    if picture or video:
+        from ..learning import drawing
+
+        if picture:
+            drawing.openings(picture, data, predictions)
+        if video:
+            drawing.film(video, corpus, data, predictions)
+        written = ", ".join(str(path) for path in (picture, video) if path)
+        Console(stderr=True, highlight=False).print(escape(f" wrote {written}"))
+
+
+def _groups(rows: list[dict[str, str]], column: str | None, names: list[str]) -> dict[str, list[str]]:
+    """The label of each clip, by the column's plural; nothing where no column is asked for and there is no `language`."""
+    wanted = column or "language"
+    if wanted not in rows[0]:
+        if column:
+            raise BadInputError(f"--group {column!r}: the corpus's table has only {', '.join(rows[0])}.")
+        return {}
+    labels = {row["name"]: row[wanted] for row in rows}
+    return {f"{wanted}s": [labels[name] for name in names]}
+
+
+def show(result: dict[str, Any], groups: list[str]) -> None:
+    """The figures beside what they have to be held beside, then group by group."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    console.print(f" {result['clips']} clips of {len(result['speakers'])} people, unit cm; D_AL, D_AE cm²; jerk cm/s³")
+    beside = {"chance": result.get("chance"), **result["baselines"], "label noise": result.get("noise_floor")}
+    beside = {name: figures for name, figures in beside.items() if figures}
+    overall = Table("", "model", "95 %", *beside, box=box.SIMPLE)
+    for name, value in result["overall"].items():
+        low, high = result["overall_interval"][name]
+        others = (_figure(figures[name]) for figures in beside.values())
+        overall.add_row(name, _figure(value), f"{_figure(low)} … {_figure(high)}", *others)
+    _print(console, overall)
+    for key in groups:
+        each = Table(key, "clips", *(name.replace("_", " ") for name in PER_GROUP), box=box.SIMPLE)
+        for label, figures in result[key].items():
+            each.add_row(label, str(figures["clips"]), *(_figure(figures[name]) for name in PER_GROUP))
+        _print(console, each)
+    for sentence in result["left_out"]:
+        console.print(f" left out {sentence}")
+
+
+def _print(console: Console, table: Table) -> None:
+    for column in table.columns[1:]:
+        column.justify = "right"
+    console.print(table)
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.0f}"
