@@ -63,9 +63,11 @@ def audio2landmark(
             f"or run: lipsync-robot data prepare {corpus} --output {prepared}"
         )
     training = load_split(train_corpus or corpus, train_prepared or prepared, "train")
-    groups = _groups(table(corpus), group, [clip.name for clip in data])
+    rows = table(corpus)
+    groups = _groups(rows, group, [clip.name for clip in data])
     predictions = [evaluation.prediction(network.displacements, clip, network.lookahead) for clip in track(data, "predicting")]
     result = evaluation.report(data, predictions, training, groups)
+    result["not_prepared"] = sum(row["split"] == split for row in rows) - len(data)
     if json_output:
         print(json.dumps(result, indent=2))
     else:
@@ -82,14 +84,14 @@ def audio2landmark(
 
 
 def _groups(rows: list[dict[str, str]], column: str | None, names: list[str]) -> dict[str, list[str]]:
-    """The label of each clip, by the column's plural; nothing where no column is asked for and there is no `language`."""
+    """The report's key and the label of each clip; nothing where no column is asked for and there is no `language`."""
     wanted = column or "language"
     if wanted not in rows[0]:
         if column:
             raise BadInputError(f"--group {column!r}: the corpus's table has only {', '.join(rows[0])}.")
         return {}
     labels = {row["name"]: row[wanted] for row in rows}
-    return {f"{wanted}s": [labels[name] for name in names]}
+    return {"languages" if wanted == "language" else f"by_{wanted}": [labels[name] for name in names]}
 
 
 def show(result: dict[str, Any], groups: list[str]) -> None:
@@ -97,29 +99,34 @@ def show(result: dict[str, Any], groups: list[str]) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
-    console.print(f" {result['clips']} clips of {len(result['speakers'])} people, unit cm; D_AL, D_AE cm²; jerk cm/s³")
-    beside = {"chance": result.get("chance"), **result["baselines"], "label noise": result.get("noise_floor")}
+    people = len(result["speakers"])
+    console.print(f" clips {result['clips']}, people {people}; cm, but D_AL and D_AE cm², jerk cm/s³, lag ms")
+    beside = {"chance": result.get("chance"), **result["baselines"], "noise": result.get("noise_floor")}
     beside = {name: figures for name, figures in beside.items() if figures}
-    overall = Table("", "model", "95 %", *beside, box=box.SIMPLE)
+    overall = _table("", "model", "95 %", *beside)
     for name, value in result["overall"].items():
         low, high = result["overall_interval"][name]
         others = (_figure(figures[name]) for figures in beside.values())
-        overall.add_row(name, _figure(value), f"{_figure(low)} … {_figure(high)}", *others)
-    _print(console, overall)
+        overall.add_row(name, _figure(value), f"{_figure(low)}…{_figure(high)}", *others)
+    console.print(overall)
     for key in groups:
-        each = Table(key, "clips", *(name.replace("_", " ") for name in PER_GROUP), box=box.SIMPLE)
+        each = _table(key, "clips", *(name.replace("_", " ") for name in PER_GROUP))
         for label, figures in result[key].items():
             each.add_row(label, str(figures["clips"]), *(_figure(figures[name]) for name in PER_GROUP))
-        _print(console, each)
+        console.print(each)
+    if result["not_prepared"]:
+        console.print(f" {result['not_prepared']} more clips of the split are not prepared, or were dropped by it")
     for sentence in result["left_out"]:
         console.print(f" left out {sentence}")
 
 
-def _print(console: Console, table: Table) -> None:
-    for column in table.columns[1:]:
-        column.justify = "right"
-    console.print(table)
+def _table(*columns: str) -> Table:
+    """Words to the left, figures to the right."""
+    made = Table(columns[0], box=box.SIMPLE, padding=0, collapse_padding=True)
+    for name in columns[1:]:
+        made.add_column(name, justify="right")
+    return made
 
 
 def _figure(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.0f}"
+    return f"{value:.3f}" if abs(value) < 4 else f"{value:.0f}"

@@ -43,7 +43,7 @@ def eye_area(face: np.ndarray) -> np.ndarray:
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Pearson's r of two series (n,); 0 where one of them never moves."""
-    a, b = a - a.mean(), b - b.mean()
+    a, b = (series.astype(float) - series.mean(dtype=float) for series in (a, b))
     scale = np.sqrt((a * a).sum() * (b * b).sum())
     return float((a * b).sum() / scale) if scale > 1e-12 else 0.0
 

@@ -34,7 +34,10 @@ LIPS = [*UPPER_LIP_OUTER, *LOWER_LIP_OUTER[-2:0:-1]]
 
 PAPER, GRID, SPEECH, INK, TRUE, PREDICTED = "#ffffff", "#d8d8d8", "#f0f4fa", "#202020", "#303030", "#d6541f"
 MOST_GRAPHS, MOST_FACES = 6, 4
-GRAPH, MARGIN = (1200, 170), (60, 34)  # pixels: of one clip's graph; left and above of it
+SHOWN = 6 * RATE  # frames of a graph
+GRAPH = (1200, 140)  # pixels, of one clip's graph
+LEFT, RIGHT, ABOVE, TITLE, BELOW = 50, 30, 36, 24, 30  # pixels around it
+ROW = TITLE + GRAPH[1] + BELOW
 FACE = (480, 540)  # pixels, of one face of the film
 SCALE = 25  # pixels a cm
 FINER = 2  # drawn so much larger, then scaled down for smooth edges
@@ -49,36 +52,38 @@ def one_each(data: list[Clip], most: int) -> list[int]:
 
 
 def openings(path: Path, data: list[Clip], predictions: list[np.ndarray]) -> None:
-    """Writes a PNG: predicted and true mouth opening over time, of up to six clips of different people."""
+    """Writes a PNG: predicted and true mouth opening over the first seconds of up to six clips of different people, with r of
+    the whole clip."""
     shown = one_each(data, MOST_GRAPHS)
-    series = [(aperture(data[i].neutral + truth(data[i])), aperture(data[i].neutral + predictions[i])) for i in shown]
-    longest = max(len(true) for true, _ in series) / RATE
-    highest = max(max(true.max(), predicted.max()) for true, predicted in series)
-    (width, height), (left, top) = GRAPH, MARGIN
-    image = Image.new("RGB", (width + left + 20, (height + top) * len(shown) + 30), PAPER)
+    image = Image.new("RGB", (LEFT + GRAPH[0] + RIGHT, ROW * len(shown) + ABOVE), PAPER)
     brush = ImageDraw.Draw(image)
-    for row, (i, (true, predicted)) in enumerate(zip(shown, series, strict=True)):
-        floor = (row + 1) * (height + top)
-
-        def at(seconds: float, cm: float, floor: int = floor) -> tuple[float, float]:
-            return left + width * seconds / longest, floor - height * cm / highest
-
-        for frame in np.flatnonzero(data[i].speech[::VIDEO_STEP]):
-            brush.rectangle([*at(frame / RATE, highest), *at((frame + 1) / RATE, 0)], fill=SPEECH)
-        for cm in np.arange(0, highest, 0.5):
-            brush.line([at(0, cm), at(longest, cm)], fill=GRID)
-            brush.text(at(-0.006 * longest, cm), f"{cm:.1f}", INK, _font(13), anchor="rm")
-        for second in range(int(longest) + 1):
-            brush.line([at(second, 0), at(second, highest)], fill=GRID)
-            brush.text((at(second, 0)[0], floor + 3), f"{second} s", INK, _font(13), anchor="ma")
-        for values, colour in ((true, TRUE), (predicted, PREDICTED)):
-            brush.line([at(frame / RATE, cm) for frame, cm in enumerate(values)], fill=colour, width=2, joint="curve")
-        r = scores.correlation(predicted, true)
-        brush.text((left, floor - height - 3), f"{data[i].name}   r {r:.2f}", INK, _font(15), anchor="lb")
-    for words, colour, x in (("mouth opening, cm:", INK, 330), ("true", TRUE, 240), ("predicted", PREDICTED, 180)):
-        brush.text((image.width - x, MARGIN[1] - 3), words, colour, _font(15), anchor="lb")
-    brush.text((image.width - 20, MARGIN[1] - 3), "speech is tinted", INK, _font(13), anchor="rb")
+    for words, colour, x in (("true", TRUE, 500), ("predicted", PREDICTED, 550), ("speech is tinted", INK, 650)):
+        brush.text((x, ABOVE / 2), words, colour, _font(15), anchor="lm")
+    brush.text((LEFT, ABOVE / 2), "mouth opening in cm, r of the whole clip", INK, _font(15), anchor="lm")
+    for row, i in enumerate(shown):
+        _graph(brush, ABOVE + row * ROW, data[i], predictions[i])
     image.save(path)
+
+
+def _graph(brush: ImageDraw.ImageDraw, top: int, clip: Clip, prediction: np.ndarray) -> None:
+    true, predicted = aperture(clip.neutral + truth(clip)), aperture(clip.neutral + prediction)
+    highest = max(true[:SHOWN].max(), predicted[:SHOWN].max())
+    floor = top + TITLE + GRAPH[1]
+
+    def at(frame: float, cm: float) -> tuple[float, float]:
+        return LEFT + GRAPH[0] * frame / SHOWN, floor - GRAPH[1] * cm / highest
+
+    brush.text((LEFT, top), f"{clip.name}   r {scores.correlation(predicted, true):.2f}", INK, _font(16), anchor="la")
+    for frame in np.flatnonzero(clip.speech[::VIDEO_STEP][:SHOWN]).tolist():
+        brush.rectangle((*at(frame, highest), *at(frame + 1, 0)), fill=SPEECH)
+    for cm in np.arange(0, highest, 0.5).tolist():
+        brush.line((*at(0, cm), *at(SHOWN, cm)), fill=GRID)
+        brush.text((LEFT - 6, at(0, cm)[1]), f"{cm:.1f}", INK, _font(13), anchor="rm")
+    for frame in range(0, SHOWN + 1, RATE):
+        brush.line((*at(frame, 0), *at(frame, highest)), fill=GRID)
+        brush.text((at(frame, 0)[0], floor + 4), f"{frame // RATE} s", INK, _font(13), anchor="ma")
+    for series, colour in ((true, TRUE), (predicted, PREDICTED)):
+        brush.line([at(frame, cm) for frame, cm in enumerate(series[:SHOWN])], fill=colour, width=2, joint="curve")
 
 
 def film(path: Path, corpus: Path, data: list[Clip], predictions: list[np.ndarray]) -> None:

@@ -1,6 +1,5 @@
 """Every training run, small and whole: data to network to ONNX to the robot's own inference."""
 
-import wave
 from pathlib import Path
 
 import numpy as np
@@ -15,34 +14,6 @@ from lipsync_robot.inference import Network
 from lipsync_robot.learning import apc, audio2landmark, augment, babble, clips, export, inverse, prepare, sound
 from lipsync_robot.motors.inverse import InverseModel
 from lipsync_robot.speech.audio2landmark import Audio2Landmark
-from lipsync_robot.twin import rig, video
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory, speech: np.ndarray) -> Path:
-    """Two people of two clips each: the twin, whose jaw follows the loudness of a real recording."""
-    root = tmp_path_factory.mktemp("corpus")
-    (root / "splits.tsv").write_text("speaker\tclip\tsplit\na\tone\ttrain\na\ttwo\ttrain\nb\tone\tval\nb\ttwo\tval\n")
-    for i, name in enumerate(("a/one", "a/two", "b/one", "b/two")):
-        said = (speech[(3 + i) * SAMPLE_RATE : (5 + i) * SAMPLE_RATE] * 32767).astype(np.int16)
-        level = np.abs(said.astype(float)).reshape(-1, 800).mean(1)
-        positions = np.tile(rig.NEUTRAL, (len(level), 1))
-        positions[:, rig.MOTORS.index("jaw")] = np.clip(level / level.max(), 0, 1)
-        for kind in ("video", "audio"):
-            (root / kind / name).parent.mkdir(parents=True, exist_ok=True)
-        film = root / "video" / f"{name}.mp4"
-        video.film(film, np.arange(len(level)) * 0.05, positions, said, SAMPLE_RATE, 0.0, lambda _: None)
-        with wave.open(str(root / "audio" / f"{name}.wav"), "wb") as file:
-            file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
-            file.writeframes(said.tobytes())
-    return root
-
-
-@pytest.fixture(scope="module")
-def prepared(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    output = tmp_path_factory.mktemp("prepared")
-    assert prepare.prepare(corpus, output, workers=2) == []
-    return output
 
 
 @pytest.fixture(scope="module")
@@ -108,18 +79,6 @@ def test_audio2landmark_from_clips_to_faces(corpus: Path, prepared: Path, apc_ru
     model.reset()
     faces = list(model(speech[:SAMPLE_RATE], 0.0))
     assert_allclose([face.points - trained.static.numpy() for face in faces], batch[config.lookahead :], atol=1e-3)
-    figures = audio2landmark.evaluate(model.displacements, audio2landmark.load_split(corpus, prepared, "val"), 2)
-    assert {"aperture_r", "chance_aperture_r", "closure_recall", "D_PL"} <= set(figures)
-    assert np.isfinite(list(figures.values())).all()
-
-
-def test_the_truth_scores_perfectly(corpus: Path, prepared: Path) -> None:
-    (one, *_) = audio2landmark.load_split(corpus, prepared, "val")
-    late = np.concatenate([np.zeros((2, 468, 3)), one.displacement])
-    figures = audio2landmark.evaluate(lambda mel: late[: len(mel)], [one], lookahead=2)
-    assert figures["aperture_r"] == pytest.approx(1)
-    assert figures["D_P"] == pytest.approx(0, abs=1e-6)
-    assert figures["lag_ms"] == 0
 
 
 def test_stretches_are_late_by_the_look_ahead(prepared: Path) -> None:
