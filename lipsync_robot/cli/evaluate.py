@@ -20,11 +20,6 @@ PLAIN_WIDTH = 110  # characters, of a table that goes to a file or a program
 PER_GROUP = ("aperture_r", "aperture_r_in_speech", "width_r", "closure_recall", "closure_precision", "D_PL", "D_AL", "lag_ms")
 
 
-@app.callback()
-def what() -> None:
-    """How good the models are, on people they never met."""
-
-
 @app.command("audio2landmark")
 def audio2landmark(
     corpus: Annotated[Path, typer.Option("--data", help="The corpus, with its splits.tsv or clips.tsv.")],
@@ -47,6 +42,9 @@ def audio2landmark(
     """Scores the models as they run, hop by hop through ONNX Runtime, against the true faces of a split."""
     if (train_corpus is None) != (train_prepared is None):
         raise BadInputError("--train-data and --train-prepared belong together: give both, or neither.")
+    written = [path for path in (picture, video) if path]
+    for path in written:
+        path.parent.mkdir(parents=True, exist_ok=True)
     from ..learning import evaluation
     from ..learning.audio2landmark import load_split
     from ..learning.clips import table
@@ -72,15 +70,14 @@ def audio2landmark(
         print(json.dumps(result, indent=2))
     else:
         show(result, ["speakers", *groups])
-    if picture or video:
+    if written:
         from ..learning import drawing
 
         if picture:
             drawing.openings(picture, data, predictions)
         if video:
             drawing.film(video, corpus, data, predictions)
-        written = ", ".join(str(path) for path in (picture, video) if path)
-        Console(stderr=True, highlight=False).print(escape(f" wrote {written}"))
+        Console(stderr=True, highlight=False).print(escape(f" wrote {', '.join(map(str, written))}"))
 
 
 def _groups(rows: list[dict[str, str]], column: str | None, names: list[str]) -> dict[str, list[str]]:
@@ -96,7 +93,7 @@ def _groups(rows: list[dict[str, str]], column: str | None, names: list[str]) ->
 
 def show(result: dict[str, Any], groups: list[str]) -> None:
     """The figures beside what they have to be held beside, then group by group."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
     people = len(result["speakers"])

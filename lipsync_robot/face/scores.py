@@ -96,12 +96,6 @@ class Closures(NamedTuple):
     def false_alarm_rate(self) -> float:
         return self.false_alarms / max(1, self.open)
 
-    def __add__(self, other: tuple) -> "Closures":
-        return Closures(*(a + b for a, b in zip(self, other, strict=True)))
-
-
-NO_CLOSURES = Closures(0, 0, 0, 0, 0, 0)
-
 
 def closures(predicted: np.ndarray, true: np.ndarray, speech: np.ndarray) -> Closures:
     """predicted, true (frames,) apertures at 25 Hz, speech (frames,) bool -> how the mouth's closures in speech agree.

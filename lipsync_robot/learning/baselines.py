@@ -22,6 +22,7 @@ Listener = Callable[[Clip], np.ndarray]  # hears a clip -> its motion
 
 
 def truth(clip: Clip) -> np.ndarray:
+    """The clip's own motion."""
     return clip.displacement[::VIDEO_STEP]
 
 
@@ -39,10 +40,11 @@ def random(data: list[Clip]) -> list[np.ndarray]:
 
 def chance(data: list[Clip], predictions: list[np.ndarray]) -> list[np.ndarray]:
     """The prediction for another clip: of the same person where there is one. What style alone scores."""
+    persons = [clip.person for clip in data]
     motions = []
     for i, clip in enumerate(data):
         others = [*range(i + 1, len(data)), *range(i)]
-        other = next((j for j in others if data[j].person == clip.person), others[0])
+        other = next((j for j in others if persons[j] == clip.person), others[0])
         motions.append(_fitted(predictions[other], len(truth(clip))))
     return motions
 

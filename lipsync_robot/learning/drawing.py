@@ -62,7 +62,7 @@ def openings(path: Path, data: list[Clip], predictions: list[np.ndarray]) -> Non
     brush.text((LEFT, ABOVE / 2), "mouth opening in cm, r of the whole clip", INK, _font(15), anchor="lm")
     for row, i in enumerate(shown):
         _graph(brush, ABOVE + row * ROW, data[i], predictions[i])
-    image.save(path)
+    image.save(path, "PNG")
 
 
 def _graph(brush: ImageDraw.ImageDraw, top: int, clip: Clip, prediction: np.ndarray) -> None:

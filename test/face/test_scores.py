@@ -66,8 +66,3 @@ def test_a_mouth_that_stays_shut_is_all_false_alarms() -> None:
     shut = np.zeros(len(TIME))
     shut[::10] = 1.0  # now and then open, so that it has a scale
     assert scores.closures(shut, OPENING, SPEECH).false_alarm_rate > 0.8
-
-
-def test_counts_of_clips_add_up() -> None:
-    one = scores.closures(OPENING, OPENING, SPEECH)
-    assert (one + one).true == 2 * one.true
