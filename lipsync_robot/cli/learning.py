@@ -1,4 +1,4 @@
-"""`lipsync-robot babble`, `train`, `export` and `evaluate`: from training data and servos to the weights in models/."""
+"""`lipsync-robot babble`, `train` and `export`: from training data and servos to the weights in models/."""
 
 import json
 from pathlib import Path
@@ -11,12 +11,10 @@ from rich.markup import escape
 
 from .. import settings
 from ..errors import BadInputError
-from ..face.landmarks import CANONICAL
 from ..motors import description
 from ..resources import resource
 
 train = typer.Typer(help="Training data to networks, and to the ONNX models that the robot runs.", no_args_is_help=True)
-evaluate = typer.Typer(help="How good the models are, on people they never met.", no_args_is_help=True)
 
 Precision = Literal["fp32", "fp16", "int8"]
 Output = Annotated[Path, typer.Option(help="Where to write.")]
@@ -118,26 +116,6 @@ def export_run(
     console = Console(stderr=True, highlight=False)
     console.print(escape(f" differs from torch by at most {difference.largest:.1e} {difference.units} on {heard.name}"))
     console.print(escape(f" wrote {model} ({precision}, {model.stat().st_size / 1e6:.1f} MB)"))
-
-
-@evaluate.command("audio2landmark")
-def evaluate_audio2landmark(
-    corpus: Annotated[Path, typer.Option("--data", help="The corpus, with its splits.tsv or clips.tsv.")],
-    prepared: Annotated[Path, typer.Option(help="Where `data prepare` put it.")],
-    split: Annotated[str, typer.Option(help="The split to score.")] = "test",
-    apc: Annotated[Path | None, typer.Option(help="APC model; the package's if left out.")] = None,
-    model: Annotated[Path | None, typer.Option(help="audio2landmark model; the package's if left out.")] = None,
-    json_output: Json = False,
-) -> None:
-    """Scores the models as they run, hop by hop through ONNX Runtime, against the true faces of a split."""
-    from ..learning.audio2landmark import evaluate
-    from ..learning.clips import load_split
-    from ..speech.audio2landmark import Audio2Landmark
-
-    network = Audio2Landmark(
-        apc or resource("models/apc.onnx"), model or resource("models/audio2landmark.onnx"), CANONICAL.vertices
-    )
-    _print(evaluate(network.displacements, load_split(corpus, prepared, split), network.lookahead), json_output)
 
 
 def _print(figures: dict[str, float], as_json: bool) -> None:

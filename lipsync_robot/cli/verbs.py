@@ -2,7 +2,7 @@
 
 import typer
 
-from . import data, learning, speak
+from . import data, evaluate, learning, speak
 
 app = typer.Typer(
     help="Real-time control of animatronic faces: a face speaks in sync with the sound, with or without a robot.",
@@ -17,4 +17,4 @@ app.command("babble")(learning.babble)
 app.command("export")(learning.export_run)
 app.add_typer(data.data, name="data")
 app.add_typer(learning.train, name="train")
-app.add_typer(learning.evaluate, name="evaluate")
+app.add_typer(evaluate.app, name="evaluate")

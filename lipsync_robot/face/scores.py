@@ -43,9 +43,14 @@ def eye_area(face: np.ndarray) -> np.ndarray:
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Pearson's r of two series (n,); 0 where one of them never moves."""
-    a, b = a - a.mean(), b - b.mean()
+    a, b = (series.astype(float) - series.mean(dtype=float) for series in (a, b))
     scale = np.sqrt((a * a).sum() * (b * b).sum())
     return float((a * b).sum() / scale) if scale > 1e-12 else 0.0
+
+
+def jerk(series: np.ndarray, rate: float) -> float:
+    """Mean absolute third difference of a series (n,) cm at `rate` Hz, cm/s³: how shaky its motion is."""
+    return float(np.abs(np.diff(series, n=3)).mean() * rate**3)
 
 
 class Lag(NamedTuple):
@@ -54,12 +59,15 @@ class Lag(NamedTuple):
 
 
 def lag(follower: np.ndarray, leader: np.ndarray, rate: float, within: float = 0.2) -> Lag:
-    """The shift within +-`within` seconds at which two series (n,), `rate` Hz, agree best, to a quarter of a frame."""
+    """The shift within +-`within` seconds at which two series (n,), `rate` Hz, agree best, to a quarter of a frame.
+
+    No shift where one of them never moves.
+    """
     fine = 4
     moments = np.arange(0, len(leader) - 1 + 1e-9, 1 / fine)
     x = np.interp(moments, np.arange(len(follower)), follower)
     y = np.interp(moments, np.arange(len(leader)), leader)
-    best = Lag(0.0, -1.0)
+    best = Lag(0.0, correlation(x, y))
     for shift in range(-int(within * rate * fine), int(within * rate * fine) + 1):
         late, early = (x[shift:], y[: len(y) - shift]) if shift >= 0 else (x[:shift], y[-shift:])
         r = correlation(late, early)
@@ -87,12 +95,6 @@ class Closures(NamedTuple):
     @property
     def false_alarm_rate(self) -> float:
         return self.false_alarms / max(1, self.open)
-
-    def __add__(self, other: tuple) -> "Closures":
-        return Closures(*(a + b for a, b in zip(self, other, strict=True)))
-
-
-NO_CLOSURES = Closures(0, 0, 0, 0, 0, 0)
 
 
 def closures(predicted: np.ndarray, true: np.ndarray, speech: np.ndarray) -> Closures:

@@ -1,6 +1,5 @@
 """Training of audio2landmark on talking-head clips, over a frozen APC. Seed 001, section 2.4 (final: summer report 3.1)."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,13 +10,11 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.utils.data import DataLoader, WeightedRandomSampler
 
-from ..audio.mel import FRAME_RATE
 from ..face import scores
-from ..face.landmarks import LOWER_LIP, POINTS, UPPER_LIP, aperture, mouth_width
-from . import apc, augment, clips, fit
+from ..face.landmarks import LOWER_LIP, POINTS, UPPER_LIP
+from . import apc, augment, clips, evaluation, fit
 from .networks import APC, Audio2Landmark
 
-VIDEO_STEP = 2  # network frames between the 25 Hz frames that are scored
 TYPICAL = 1000  # clips at most that the face at rest and the principal motions are taken from
 
 
@@ -79,53 +76,12 @@ class Audio2LandmarkTraining(lightning.LightningModule):
 
     def validation_step(self, batch: Tensor, _: int) -> None:
         """Scores once over all validation clips; the loader only calls for it."""
-        figures = evaluate(lambda mel: self(torch.from_numpy(mel)[None].to(self.device))[0].float().cpu().numpy(),
-                           self._validation, self.config.lookahead)  # fmt: skip
+        figures = evaluation.evaluate(lambda mel: self(torch.from_numpy(mel)[None].to(self.device))[0].float().cpu().numpy(),
+                                      self._validation, self.config.lookahead)  # fmt: skip
         self.log_dict({f"val_{name}": value for name, value in figures.items()})
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return fit.one_cycle(self, self.config.learning_rate)
-
-
-def evaluate(predict: Callable[[np.ndarray], np.ndarray], data: Iterable[clips.Clip], lookahead: int) -> dict[str, float]:
-    """predict: mel (hops, 80) dB -> displacement (hops, 468, 3) cm, `lookahead` hops late -> scores, mean over clips.
-
-    Every figure is taken at 25 Hz within each clip, against that clip's own neutral (design: field's definitions).
-    """
-    figures, chance = [], []
-    met = scores.NO_CLOSURES
-    another = None  # the opening predicted for the clip before: what scores without having heard this one
-    for clip in data:
-        padded = np.concatenate([clip.mel, np.repeat(clip.mel[-1:], lookahead, axis=0)])
-        predicted = (clip.neutral + predict(padded)[lookahead:])[::VIDEO_STEP]
-        true = (clip.neutral + clip.displacement)[::VIDEO_STEP]
-        speech = clip.speech[::VIDEO_STEP]
-        asked, opening = aperture(predicted), aperture(true)
-        lips = scores.LIPS_AND_JAW
-        met += scores.closures(asked, opening, speech)
-        figures.append({
-            "aperture_r": scores.correlation(asked, opening),
-            "aperture_r_in_speech": scores.correlation(asked[speech], opening[speech]),
-            "width_r": scores.correlation(mouth_width(predicted), mouth_width(true)),
-            "D_P": scores.position_error(predicted, true),
-            "D_V": scores.velocity_error(predicted, true),
-            "D_PL": scores.position_error(predicted[:, lips], true[:, lips]),
-            "D_VL": scores.velocity_error(predicted[:, lips], true[:, lips]),
-            "D_AL": float(np.abs(scores.mouth_area(predicted) - scores.mouth_area(true)).mean()),
-            "D_AE": float(np.abs(scores.eye_area(predicted) - scores.eye_area(true)).mean()),
-            "lag_ms": 1000 * scores.lag(asked, opening, FRAME_RATE / VIDEO_STEP).seconds,
-            "swing": float(asked.std() / opening.std()),
-        })  # fmt: skip
-        if another is not None:
-            chance.append(scores.correlation(another[: len(opening)], opening[: len(another)]))
-        another = asked
-    mean = {name: float(np.mean([figure[name] for figure in figures])) for name in figures[0]}
-    return mean | {
-        "chance_aperture_r": float(np.mean(chance)) if chance else 0.0,
-        "closure_recall": met.recall,
-        "closure_precision": met.precision,
-        "false_alarms": met.false_alarm_rate,
-    }
 
 
 def principal_motions(data: clips.Clips, count: int) -> Tensor:

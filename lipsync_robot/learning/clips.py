@@ -36,6 +36,7 @@ class Clip:
     neutral: np.ndarray  # (468, 3) float32 cm, this clip's closed mouth
     displacement: np.ndarray  # (hops, 468, 3) float32 cm from neutral
     speech: np.ndarray  # (hops,) bool
+    start_s: float = 0.0  # of its recording, where its first hop lies
 
 
 class Place(NamedTuple):
@@ -48,6 +49,7 @@ class Place(NamedTuple):
     name: str
     person: str
     picture_leads_s: float = 0.0  # how far the picture runs ahead of its sound
+    start_s: float = 0.0  # of its recording
 
 
 @functools.lru_cache(REMEMBERED)
@@ -57,7 +59,7 @@ def load(place: Place) -> Clip:
     hops = min(len(mel), int(moments[-1] * FRAME_RATE) + 1)
     faces = resample(landmarks, moments, np.arange(hops) / FRAME_RATE)
     neutral = closed_mouth(landmarks)
-    return Clip(place.name, place.person, mel[:hops], neutral, faces - neutral, speech_frames(mel[:hops]))
+    return Clip(place.name, place.person, mel[:hops], neutral, faces - neutral, speech_frames(mel[:hops]), place.start_s)
 
 
 class Clips:
@@ -96,7 +98,7 @@ def load_split(corpus: Path, prepared: Path, split: str) -> Clips:
             continue
         person, leads = (row.person, row.picture_leads_s) if row else (entry.person, 0.0)
         shard, person = sys.intern(entry.shard), sys.intern(person)
-        places.append(Place(prepared, shard, entry.offset, entry.size, entry.name, person, leads))
+        places.append(Place(prepared, shard, entry.offset, entry.size, entry.name, person, leads, entry.start_s))
     return Clips(places)
 
 
@@ -114,10 +116,15 @@ def resample(faces: np.ndarray, moments: np.ndarray, wanted: np.ndarray) -> np.n
     return faces[before] * (1 - share) + faces[before + 1] * share
 
 
+def loudness(mel: np.ndarray) -> np.ndarray:
+    """mel (hops, 80) dB -> (hops,) dB below the clip's loudest, which is its 98th percentile."""
+    level = 10 * np.log10(np.mean(10 ** (mel / 10), axis=1))
+    return level - np.percentile(level, 98)
+
+
 def speech_frames(mel: np.ndarray) -> np.ndarray:
     """mel (hops, 80) dB -> (hops,) bool: speech, widened by the time that lips are ahead of it and behind it."""
-    level = 10 * np.log10(np.mean(10 ** (mel / 10), axis=1))
-    loud = level > np.percentile(level, 98) - LOUD_DB
+    loud = loudness(mel) > -LOUD_DB
     widened = np.zeros_like(loud)
     for at in np.flatnonzero(loud):
         widened[max(0, at - ANTICIPATION) : at + RELEASE + 1] = True

@@ -32,10 +32,13 @@ class Layout(NamedTuple):
     def video(self, recording: Recording) -> Path:
         return Path(self.videos, recording.name + recording.suffix)
 
-    def sound(self, recording: Recording) -> Path:
-        """The sound file of the same name, else the video with its own sound."""
-        candidates = [Path(self.sounds, recording.name + suffix) for suffix in SOUND]
-        return next((path for path in candidates if path.exists()), self.video(recording))
+    def sound(self, name: str) -> Path:
+        """The sound file of that name, else the video with its own sound."""
+        candidates = [
+            *(Path(self.sounds, name + suffix) for suffix in SOUND),
+            *(Path(self.videos, name + end) for end in VIDEO),
+        ]
+        return next((path for path in candidates if path.exists()), candidates[-1])
 
 
 class Row(NamedTuple):
@@ -44,6 +47,7 @@ class Row(NamedTuple):
     person: str
     split: str
     picture_leads_s: float
+    columns: dict[str, str]  # the whole row
 
 
 def layout(corpus: Path) -> Layout:
@@ -81,7 +85,7 @@ def table(corpus: Path) -> dict[str, Row] | None:
         try:
             return {
                 f"{line['speaker']}/{line['clip']}" if "speaker" in line else line["clip"]: Row(
-                    line.get("speaker") or line["person"], line["split"], float(line.get("picture_leads_ms") or 0) / 1000
+                    line.get("speaker") or line["person"], line["split"], float(line.get("picture_leads_ms") or 0) / 1000, line
                 )
                 for line in lines
             }

@@ -56,7 +56,7 @@ def extract(recording: Recording, layout: Layout, limits: cleaning.Limits) -> tu
             return entry._replace(dropped="turned away"), None
         if entry.shakiness_deg >= limits.shakiness_deg:
             return entry._replace(dropped="head moves too much"), None
-        samples = files.read(layout.sound(recording))
+        samples = files.read(layout.sound(recording.name))
         mel = LogMel()(samples[round(start * SAMPLE_RATE) : round((start + span + 1 / rate) * SAMPLE_RATE)])
         if len(mel) < cleaning.SHORTEST_S * FRAME_RATE:
             return entry._replace(dropped=f"sound for less than {cleaning.SHORTEST_S:g} s"), None

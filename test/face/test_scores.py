@@ -18,8 +18,14 @@ def test_the_lag_of_a_shifted_series_is_its_shift(late_s: float) -> None:
     assert found.correlation > 0.98
 
 
-def test_a_face_that_never_moves_has_no_correlation() -> None:
-    assert scores.correlation(np.ones(50), OPENING[:50]) == 0
+def test_a_face_that_never_moves_has_no_correlation_and_no_lag() -> None:
+    still = np.full(len(OPENING), 0.1, np.float32)
+    assert scores.correlation(still, OPENING) == 0
+    assert scores.lag(still, OPENING, RATE) == (0, 0)
+
+
+def test_jerk_is_the_third_derivative() -> None:
+    assert scores.jerk(TIME**3, RATE) == pytest.approx(6)
 
 
 def test_positions_and_velocities_are_mean_distances() -> None:
@@ -43,6 +49,14 @@ def test_a_perfect_prediction_recalls_every_closure() -> None:
     assert met.false_alarm_rate == 0
 
 
+def test_closures_are_counted_one_by_one() -> None:
+    true, predicted = np.ones(60), np.ones(60)
+    true[[10, 20, 30]] = 0.0
+    predicted[[10, 21, 40]] = 0.0  # met, met a frame late, missed, invented
+    met = scores.closures(predicted, true, np.ones(60, bool))
+    assert met == scores.Closures(recalled=2, true=3, confirmed=2, predicted=3, false_alarms=2, open=53)
+
+
 def test_a_mouth_that_never_closes_recalls_none() -> None:
     met = scores.closures(OPENING + 2, OPENING, SPEECH)
     assert (met.recall, met.predicted) == (0, 0)
@@ -52,8 +66,3 @@ def test_a_mouth_that_stays_shut_is_all_false_alarms() -> None:
     shut = np.zeros(len(TIME))
     shut[::10] = 1.0  # now and then open, so that it has a scale
     assert scores.closures(shut, OPENING, SPEECH).false_alarm_rate > 0.8
-
-
-def test_counts_of_clips_add_up() -> None:
-    one = scores.closures(OPENING, OPENING, SPEECH)
-    assert (one + one).true == 2 * one.true

@@ -70,8 +70,8 @@ def test_layouts_are_found_by_themselves(tmp_path: Path, film: Path) -> None:
     plain = laid_out(tmp_path / "plain", film, "solo.mp4", "ann/talk.v2.mov")
     found = corpora.recordings(voxceleb)
     assert [(recording.name, recording.person) for recording in found] == [("id1/abc/00001", "id1"), ("id1/abc/00002", "id1")]
-    assert corpora.layout(voxceleb).sound(found[0]) == voxceleb / "aac/id1/abc/00001.m4a"
-    assert corpora.layout(voxceleb).sound(found[1]) == voxceleb / "mp4/id1/abc/00002.mp4"  # its own
+    assert corpora.layout(voxceleb).sound(found[0].name) == voxceleb / "aac/id1/abc/00001.m4a"
+    assert corpora.layout(voxceleb).sound(found[1].name) == voxceleb / "mp4/id1/abc/00002.mp4"  # its own
     assert [(name, person) for name, _, person in corpora.recordings(plain)] == [("ann/talk.v2", "ann"), ("solo", "solo")]
 
 

@@ -1,0 +1,130 @@
+"""`lipsync-robot evaluate`: how good the models are, as figures for programs, tables for people, a picture and a film."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ..errors import BadInputError
+from ..face.landmarks import CANONICAL
+from ..resources import resource
+
+app = typer.Typer(help="How good the models are, on people they never met.", no_args_is_help=True)
+
+MOST_TRAINING = 1000  # clips that the baselines learn from
+PLAIN_WIDTH = 110  # characters, of a table that goes to a file or a program
+PER_GROUP = ("aperture_r", "aperture_r_in_speech", "width_r", "closure_recall", "closure_precision", "D_PL", "D_AL", "lag_ms")
+
+
+@app.command("audio2landmark")
+def audio2landmark(
+    corpus: Annotated[Path, typer.Option("--data", help="The corpus, with its splits.tsv or clips.tsv.")],
+    prepared: Annotated[Path, typer.Option(help="Where `data prepare` put it.")],
+    split: Annotated[str, typer.Option(help="The split to score.")] = "test",
+    apc: Annotated[Path | None, typer.Option(help="APC model; the package's if left out.")] = None,
+    model: Annotated[Path | None, typer.Option(help="audio2landmark model; the package's if left out.")] = None,
+    train_corpus: Annotated[
+        Path | None,
+        typer.Option("--train-data", help="The corpus whose `train` split the baselines learn from; --data's if left out."),
+    ] = None,
+    train_prepared: Annotated[Path | None, typer.Option(help="Where `data prepare` put that.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Column of the corpus's table to group by; `language`, where there is one, if left out.")
+    ] = None,
+    picture: Annotated[Path | None, typer.Option(help="PNG to write: mouth openings over time.")] = None,
+    video: Annotated[Path | None, typer.Option(help="MP4 to write: true and predicted faces side by side, with sound.")] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Scores the models as they run, hop by hop through ONNX Runtime, against the true faces of a split."""
+    if (train_corpus is None) != (train_prepared is None):
+        raise BadInputError("--train-data and --train-prepared belong together: give both, or neither.")
+    written = [path for path in (picture, video) if path]
+    for path in written:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    from ..learning import evaluation
+    from ..learning.clips import load_split
+    from ..learning.corpus import table
+    from ..learning.progress import track
+    from ..speech.audio2landmark import Audio2Landmark
+
+    network = Audio2Landmark(
+        apc or resource("models/apc.onnx"), model or resource("models/audio2landmark.onnx"), CANONICAL.vertices
+    )
+    data = list(load_split(corpus, prepared, split))
+    if not data:
+        raise BadInputError(
+            f"{prepared}: no clip of split {split!r}. Choose one that {corpus}'s table names, "
+            f"or run: lipsync-robot data prepare {corpus} --output {prepared}"
+        )
+    training = list(load_split(train_corpus or corpus, train_prepared or prepared, "train").sample(MOST_TRAINING))
+    rows = table(corpus) or {}
+    groups = _groups({name: row.columns for name, row in rows.items()}, group, [clip.name for clip in data])
+    predictions = [evaluation.prediction(network.displacements, clip, network.lookahead) for clip in track(data, "predicting")]
+    result = evaluation.report(data, predictions, training, groups)
+    result["not_prepared"] = sum(row.split == split for row in rows.values()) - len(data) if rows else 0
+    if json_output:
+        print(json.dumps(result, indent=2))
+    else:
+        show(result, ["speakers", *groups])
+    if written:
+        from ..learning import drawing
+
+        if picture:
+            drawing.openings(picture, data, predictions)
+        if video:
+            drawing.film(video, corpus, data, predictions)
+        Console(stderr=True, highlight=False).print(escape(f" wrote {', '.join(map(str, written))}"))
+
+
+def _groups(rows: dict[str, dict[str, str]], column: str | None, names: list[str]) -> dict[str, list[str]]:
+    """The report's key and the label of each clip; nothing where no column is asked for and there is no `language`."""
+    wanted = column or "language"
+    columns = next(iter(rows.values()), {})
+    if wanted not in columns:
+        if column:
+            raise BadInputError(f"--group {column!r}: the corpus's table has only {', '.join(columns) or 'no columns'}.")
+        return {}
+    return {"languages" if wanted == "language" else f"by_{wanted}": [rows[name][wanted] for name in names]}
+
+
+def show(result: dict[str, Any], groups: list[str]) -> None:
+    """The figures beside what they have to be held beside, then group by group."""
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    people = len(result["speakers"])
+    console.print(f" clips {result['clips']}, people {people}; cm, but D_AL and D_AE cm², jerk cm/s³, lag ms")
+    beside = {"chance": result.get("chance"), **result["baselines"], "noise": result.get("noise_floor")}
+    beside = {name: figures for name, figures in beside.items() if figures}
+    overall = _table("", "model", "95 %", *beside)
+    for name, value in result["overall"].items():
+        low, high = result["overall_interval"][name]
+        others = (_figure(figures[name]) for figures in beside.values())
+        overall.add_row(name, _figure(value), f"{_figure(low)}…{_figure(high)}", *others)
+    console.print(overall)
+    for key in groups:
+        each = _table(key, "clips", *(name.replace("_", " ") for name in PER_GROUP))
+        for label, figures in result[key].items():
+            each.add_row(label, str(figures["clips"]), *(_figure(figures[name]) for name in PER_GROUP))
+        console.print(each)
+    if result["not_prepared"]:
+        console.print(f" {result['not_prepared']} more clips of the split are not prepared, or were dropped by it")
+    for sentence in result["left_out"]:
+        console.print(f" left out {sentence}")
+
+
+def _table(*columns: str) -> Table:
+    """Words to the left, figures to the right."""
+    made = Table(columns[0], box=box.SIMPLE, padding=0, collapse_padding=True)
+    for name in columns[1:]:
+        made.add_column(name, justify="right")
+    return made
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 4 else f"{value:.0f}"

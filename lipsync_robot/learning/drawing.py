@@ -1,0 +1,140 @@
+"""Truth and prediction side by side, to look at: mouth openings as a picture, faces as a film."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from ..audio import files
+from ..audio.mel import SAMPLE_RATE
+from ..face import scores
+from ..face.landmarks import (
+    BROW_LEFT,
+    BROW_RIGHT,
+    EYE_LEFT,
+    EYE_RIGHT,
+    INNER_LIP_RING,
+    LOWER_LIP_OUTER,
+    LOWER_OVAL,
+    UPPER_LIP_OUTER,
+    aperture,
+)
+from ..twin import film as films
+from ..twin.paint import BROW, LASH, LIP, MOUTH, SHADE, SILICONE, Colour
+from .baselines import VIDEO_STEP, truth
+from .clips import Clip
+from .corpus import layout
+from .evaluation import RATE
+
+OVAL = [*LOWER_OVAL, 356, 389, 251, 284, 332, 297, 338, 10, 109, 67, 103, 54, 21, 162, 127]
+NOSE = [[168, 6, 197, 195, 5], [98, 97, 2, 326, 327]]  # ridge, base
+BROWS = [[*brow[:5], *brow[:4:-1]] for brow in (BROW_RIGHT, BROW_LEFT)]
+LIPS = [*UPPER_LIP_OUTER, *LOWER_LIP_OUTER[-2:0:-1]]
+
+PAPER, GRID, SPEECH, INK, TRUE, PREDICTED = "#ffffff", "#d8d8d8", "#f0f4fa", "#202020", "#303030", "#d6541f"
+MOST_GRAPHS, MOST_FACES = 6, 4
+SHOWN = 6 * RATE  # frames of a graph
+GRAPH = (1200, 140)  # pixels, of one clip's graph
+LEFT, RIGHT, ABOVE, TITLE, BELOW = 50, 30, 36, 24, 30  # pixels around it
+ROW = TITLE + GRAPH[1] + BELOW
+FACE = (480, 540)  # pixels, of one face of the film
+SCALE = 25  # pixels a cm
+FINER = 2  # drawn so much larger, then scaled down for smooth edges
+
+
+def one_each(data: list[Clip], most: int) -> list[int]:
+    """Up to `most` clips of different people."""
+    first: dict[str, int] = {}
+    for i, clip in enumerate(data):
+        first.setdefault(clip.person, i)
+    return list(first.values())[:most]
+
+
+def openings(path: Path, data: list[Clip], predictions: list[np.ndarray]) -> None:
+    """Writes a PNG: predicted and true mouth opening over the first seconds of up to six clips of different people, with r of
+    the whole clip."""
+    shown = one_each(data, MOST_GRAPHS)
+    image = Image.new("RGB", (LEFT + GRAPH[0] + RIGHT, ROW * len(shown) + ABOVE), PAPER)
+    brush = ImageDraw.Draw(image)
+    for words, colour, x in (("true", TRUE, 500), ("predicted", PREDICTED, 550), ("speech is tinted", INK, 650)):
+        brush.text((x, ABOVE / 2), words, colour, _font(15), anchor="lm")
+    brush.text((LEFT, ABOVE / 2), "mouth opening in cm, r of the whole clip", INK, _font(15), anchor="lm")
+    for row, i in enumerate(shown):
+        _graph(brush, ABOVE + row * ROW, data[i], predictions[i])
+    image.save(path, "PNG")
+
+
+def _graph(brush: ImageDraw.ImageDraw, top: int, clip: Clip, prediction: np.ndarray) -> None:
+    true, predicted = aperture(clip.neutral + truth(clip)), aperture(clip.neutral + prediction)
+    highest = max(true[:SHOWN].max(), predicted[:SHOWN].max())
+    floor = top + TITLE + GRAPH[1]
+
+    def at(frame: float, cm: float) -> tuple[float, float]:
+        return LEFT + GRAPH[0] * frame / SHOWN, floor - GRAPH[1] * cm / highest
+
+    brush.text((LEFT, top), f"{clip.name}   r {scores.correlation(predicted, true):.2f}", INK, _font(16), anchor="la")
+    for frame in np.flatnonzero(clip.speech[::VIDEO_STEP][:SHOWN]).tolist():
+        brush.rectangle((*at(frame, highest), *at(frame + 1, 0)), fill=SPEECH)
+    for cm in np.arange(0, highest, 0.5).tolist():
+        brush.line((*at(0, cm), *at(SHOWN, cm)), fill=GRID)
+        brush.text((LEFT - 6, at(0, cm)[1]), f"{cm:.1f}", INK, _font(13), anchor="rm")
+    for frame in range(0, SHOWN + 1, RATE):
+        brush.line((*at(frame, 0), *at(frame, highest)), fill=GRID)
+        brush.text((at(frame, 0)[0], floor + 4), f"{frame // RATE} s", INK, _font(13), anchor="ma")
+    for series, colour in ((true, TRUE), (predicted, PREDICTED)):
+        brush.line([at(frame, cm) for frame, cm in enumerate(series[:SHOWN])], fill=colour, width=2, joint="curve")
+
+
+def film(path: Path, corpus: Path, data: list[Clip], predictions: list[np.ndarray]) -> None:
+    """Writes an MP4 at 25 Hz with sound: true and predicted face beside each other, of up to four clips of different people."""
+    shown = one_each(data, MOST_FACES)
+    said = np.concatenate([_sound(corpus, data[i]) for i in shown])
+    pairs = (pair for i in shown for pair in _pairs(data[i], predictions[i]))
+    films.write(path, pairs, RATE, (2 * FACE[0], FACE[1]), said, SAMPLE_RATE)
+
+
+def _sound(corpus: Path, clip: Clip) -> np.ndarray:
+    """-> (n,) int16 at 16 kHz, as long as the clip's frames."""
+    length = len(truth(clip)) * SAMPLE_RATE // RATE
+    begin = round(clip.start_s * SAMPLE_RATE)
+    samples = files.read(layout(corpus).sound(clip.name))[begin : begin + length]
+    return (np.pad(samples, (0, length - len(samples))) * files.FULL_SCALE).astype(np.int16)
+
+
+def _pairs(clip: Clip, predicted: np.ndarray) -> Iterator[np.ndarray]:
+    """Frame by frame (540, 960, 3) uint8."""
+    for pair in zip(truth(clip), predicted, strict=True):
+        faces = [face(clip.neutral + displacement) for displacement in pair]
+        image = Image.fromarray(np.concatenate(faces, axis=1))
+        brush = ImageDraw.Draw(image)
+        for words, middle in ((f"{clip.name}: true", FACE[0] / 2), ("predicted", 1.5 * FACE[0])):
+            brush.text((middle, 8), words, INK, _font(20), anchor="ma")
+        yield np.asarray(image)
+
+
+def face(points: np.ndarray) -> np.ndarray:
+    """points (468, 3) cm, metric face -> (540, 480, 3) uint8."""
+    width, height = FACE[0] * FINER, FACE[1] * FINER
+    at = points[:, :2] * (SCALE * FINER, -SCALE * FINER) + (width / 2, height / 2)
+    image = Image.new("RGB", (width, height), PAPER)
+    brush = ImageDraw.Draw(image)
+
+    def area(ring: list[int], fill: Colour, edge: Colour) -> None:
+        brush.polygon([tuple(point) for point in at[ring].tolist()], fill=fill)
+        brush.line([tuple(point) for point in at[[*ring, ring[0]]].tolist()], fill=edge, width=2 * FINER, joint="curve")
+
+    area(OVAL, SILICONE, SHADE)
+    for line in NOSE:
+        brush.line([tuple(point) for point in at[line].tolist()], fill=SHADE, width=2 * FINER, joint="curve")
+    for brow in BROWS:
+        area(brow, BROW, BROW)
+    for eye in (EYE_RIGHT, EYE_LEFT):
+        area(eye, (255, 255, 255), LASH)
+    area(LIPS, LIP, SHADE)
+    area(INNER_LIP_RING, MOUTH, MOUTH)
+    return np.asarray(image.resize(FACE, Image.Resampling.LANCZOS))
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
