@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 import types
 import typing
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,9 +19,22 @@ class SettingsError(BadInputError):
     """A settings file cannot be used as it is."""
 
 
-def load(cls: type[T], path: Path) -> T:
-    """The dataclass cls filled from a YAML mapping; nested dataclasses and lists of them too. Raises SettingsError."""
-    return build(cls, read(path), str(path))
+def load(cls: type[T], path: Path, changes: Sequence[str] = ()) -> T:
+    """The dataclass cls filled from a YAML mapping; nested dataclasses and lists of them too. Raises SettingsError.
+
+    changes: `key=value` each, the value in YAML, that take the place of the file's.
+    """
+    content = read(path)
+    if changes and isinstance(content, dict):
+        content |= dict(map(_change, changes))
+    return build(cls, content, str(path))
+
+
+def _change(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise SettingsError(f"{text!r}: write key=value, such as seed=1.")
+    return key, yaml.safe_load(value)
 
 
 def read(path: Path) -> Any:

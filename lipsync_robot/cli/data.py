@@ -29,6 +29,10 @@ def prepare(
     ] = LIMITS.centerness_deg,
     shakiness: Annotated[float, typer.Option(help="Drop heads that turn by so many a frame or more.")] = LIMITS.shakiness_deg,
     top: Annotated[int, typer.Option(min=0, help="Look only at so many clips of highest bit rate; 0: all.")] = 0,
+    transcripts: Annotated[
+        Path | None, typer.Option(help="What is said in a folder of sound files: a table of corpus, file, text[, phones].")
+    ] = None,
+    language: Annotated[str, typer.Option(help="Of the transcripts, as espeak-ng names it: en, de, nl.")] = "en",
 ) -> None:
     """Talking heads to FaceMesh landmarks and log-mel; voices without faces to log-mel alone.
 
@@ -37,6 +41,9 @@ def prepare(
     videos with their own sound. A clip is kept if it shows exactly one face that
     looks at the camera and is held still. OUTPUT/index.tsv says of every clip where
     it lies or why it was dropped; OUTPUT/cleaning.png shows what the limits cut off.
+
+    Voices whose TRANSCRIPTS are given are aligned with their phones, which `train
+    apc` and `train audio2landmark` learn to tell.
 
     Repeat an interrupted command: shards that are there are kept. On a cluster,
     start `dask scheduler` on one machine and, on each,
@@ -61,7 +68,8 @@ def prepare(
     elif corpus.has_sound(folder):
         from ..learning import sound
 
-        for line in [] if output.exists() else sound.prepare(folder, output, workers):
+        spoken = sound.Spoken(transcripts, language) if transcripts else None
+        for line in [] if output.exists() else sound.prepare(folder, output, workers, spoken):
             console.print(f" dropped {line}")
     else:
         raise BadInputError(f"{folder}: holds no video and no sound. docs/training.md shows how a corpus is laid out.")

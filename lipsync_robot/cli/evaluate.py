@@ -19,13 +19,20 @@ app = typer.Typer(help="How good the models are, on people they never met.", no_
 MOST_TRAINING = 1000  # clips that the baselines learn from
 PLAIN_WIDTH = 110  # characters, of a table that goes to a file or a program
 PER_GROUP = ("aperture_r", "aperture_r_in_speech", "width_r", "closure_recall", "closure_precision", "D_PL", "D_AL", "lag_ms")
+COMPARED = ("D_P", "D_V", "D_PL", "D_VL", "D_AL", "D_AE", "aperture_r", "width_r", "closure_recall", "false_alarms")
+
+Corpus = Annotated[Path, typer.Option("--data", help="The corpus, with its splits.tsv or clips.tsv.")]
+Prepared = Annotated[Path, typer.Option(help="Where `data prepare` put it.")]
+Split = Annotated[str, typer.Option(help="The split to score.")]
+ApcRun = Annotated[Path, typer.Option("--apc", help="The run of `train apc` to build on.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
 
 
 @app.command("audio2landmark")
 def audio2landmark(
-    corpus: Annotated[Path, typer.Option("--data", help="The corpus, with its splits.tsv or clips.tsv.")],
-    prepared: Annotated[Path, typer.Option(help="Where `data prepare` put it.")],
-    split: Annotated[str, typer.Option(help="The split to score.")] = "test",
+    corpus: Corpus,
+    prepared: Prepared,
+    split: Split = "test",
     apc: Annotated[Path | None, typer.Option(help="APC model; the package's if left out.")] = None,
     model: Annotated[Path | None, typer.Option(help="audio2landmark model; the package's if left out.")] = None,
     train_corpus: Annotated[
@@ -38,7 +45,7 @@ def audio2landmark(
     ] = None,
     picture: Annotated[Path | None, typer.Option(help="PNG to write: mouth openings over time.")] = None,
     video: Annotated[Path | None, typer.Option(help="MP4 to write: true and predicted faces side by side, with sound.")] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    json_output: Json = False,
 ) -> None:
     """Scores the models as they run, hop by hop through ONNX Runtime, against the true faces of a split."""
     if (train_corpus is None) != (train_prepared is None):
@@ -81,6 +88,95 @@ def audio2landmark(
         Console(stderr=True, highlight=False).print(escape(f" wrote {', '.join(map(str, written))}"))
 
 
+@app.command("ablations")
+def ablations(
+    corpus: Corpus,
+    prepared: Prepared,
+    config: Annotated[Path, typer.Argument(help="What all share, and each variant's difference.")] = Path(
+        "config/train/ablations.yaml"
+    ),
+    split: Split = "test",
+    apc_run: ApcRun = Path("runs/apc"),
+    output: Annotated[Path, typer.Option(help="A folder for a run of each; those in it are not trained again.")] = Path(
+        "runs/ablations"
+    ),
+    json_output: Json = False,
+) -> None:
+    """Trains and scores the seeds' variants: with and without APC, attention, pooling, weights on parts, standardising."""
+    from ..learning import comparisons
+    from ..learning.clips import load_split
+
+    data = list(load_split(corpus, prepared, split))
+    _compare(comparisons.ablations(comparisons.variants(config), apc_run, output, data), json_output)
+
+
+@app.command("lookahead")
+def lookahead(
+    corpus: Corpus,
+    prepared: Prepared,
+    config: Annotated[Path, typer.Argument(help="Settings of the training.")] = Path("config/train/audio2landmark.yaml"),
+    changes: Annotated[list[str] | None, typer.Argument(help="Settings to change, such as epochs=10.")] = None,
+    milliseconds: Annotated[str, typer.Option(help="Look-aheads to train, half window of 20 ms included; 0 is as 20.")] = (
+        "20,40,60,80,160,300"
+    ),
+    split: Split = "test",
+    apc_run: ApcRun = Path("runs/apc_phones"),
+    output: Annotated[Path, typer.Option(help="A folder for a run of each; those in it are not trained again.")] = Path(
+        "runs/lookahead"
+    ),
+    picture: Annotated[Path | None, typer.Option(help="PNG to write: the curve.")] = None,
+    json_output: Json = False,
+) -> None:
+    """Trains and scores one network at several look-aheads: what waiting for more sound is worth."""
+    from .. import settings
+    from ..learning import comparisons, drawing
+    from ..learning.audio2landmark import Audio2LandmarkConfig
+    from ..learning.clips import load_split
+
+    try:
+        hops = sorted({max(0, round(float(text) / 20) - 1) for text in milliseconds.split(",")})
+    except ValueError:
+        raise BadInputError(f"--milliseconds {milliseconds!r}: give numbers with commas between, such as 20,60,160.") from None
+    loaded = settings.load(Audio2LandmarkConfig, config, changes or [])
+    figures = comparisons.lookaheads(loaded, hops, apc_run, output, list(load_split(corpus, prepared, split)))
+    _compare(figures, json_output)
+    if picture:
+        drawing.curve(picture, [float(at) for at in figures], [each["aperture_r"] for each in figures.values()])
+
+
+@app.command("adaptation")
+def adaptation(
+    corpus: Corpus,
+    prepared: Prepared,
+    split: Split = "test",
+    run: Annotated[Path, typer.Option(help="The run of `train audio2landmark` to adapt.")] = Path("runs/audio2landmark"),
+    apc_run: ApcRun = Path("runs/apc_phones"),
+    seconds: Annotated[float, typer.Option(help="Of each person's video to learn from; the rest is scored.")] = 15.0,
+    json_output: Json = False,
+) -> None:
+    """What `lipsync-robot adapt` brings each person of a split, on clips that it did not learn from."""
+    from ..learning import comparisons
+    from ..learning.clips import load_split
+
+    result = comparisons.adaptation(run, apc_run, load_split(corpus, prepared, split), seconds)
+    if json_output:
+        print(json.dumps(result, indent=2))
+    else:
+        both = {f"{name} {when}": figures for when in result for name, figures in result[when]["speakers"].items()}
+        _compare({when: result[when]["overall"] for when in result} | dict(sorted(both.items())), False)
+
+
+def _compare(figures: dict[str, dict[str, float]], as_json: bool) -> None:
+    """A row of figures for each name."""
+    if as_json:
+        print(json.dumps(figures, indent=2))
+        return
+    table = _table("", *(name.replace("_", " ") for name in COMPARED))
+    for name, each in figures.items():
+        table.add_row(name, *(_figure(each[column]) for column in COMPARED))
+    _console().print(table)
+
+
 def _groups(rows: dict[str, dict[str, str]], column: str | None, names: list[str]) -> dict[str, list[str]]:
     """The report's key and the label of each clip; nothing where no column is asked for and there is no `language`."""
     wanted = column or "language"
@@ -94,9 +190,7 @@ def _groups(rows: dict[str, dict[str, str]], column: str | None, names: list[str
 
 def show(result: dict[str, Any], groups: list[str]) -> None:
     """The figures beside what they have to be held beside, then group by group."""
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = PLAIN_WIDTH
+    console = _console()
     people = len(result["speakers"])
     console.print(f" clips {result['clips']}, people {people}; cm, but D_AL and D_AE cm², jerk cm/s³, lag ms")
     beside = {"chance": result.get("chance"), **result["baselines"], "noise": result.get("noise_floor")}
@@ -116,6 +210,13 @@ def show(result: dict[str, Any], groups: list[str]) -> None:
         console.print(f" {result['not_prepared']} more clips of the split are not prepared, or were dropped by it")
     for sentence in result["left_out"]:
         console.print(f" left out {sentence}")
+
+
+def _console() -> Console:
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    return console
 
 
 def _table(*columns: str) -> Table:

@@ -18,6 +18,7 @@ train = typer.Typer(help="Training data to networks, and to the ONNX models that
 
 Precision = Literal["fp32", "fp16", "int8"]
 Output = Annotated[Path, typer.Option(help="Where to write.")]
+Changes = Annotated[list[str] | None, typer.Argument(help="Settings to change, such as seed=1 epochs=2.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in OUTPUT.")]
 Model = Annotated[Path, typer.Option(dir_okay=False, help="The ONNX model to write.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
@@ -26,6 +27,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")
 @train.command("apc")
 def train_apc(
     config: Annotated[Path, typer.Argument(help="Settings, such as config/train/apc.yaml.")],
+    changes: Changes = None,
     output: Output = Path("runs/apc"),
     model: Model = Path("models/apc.onnx"),
     resume: Resume = False,
@@ -33,12 +35,13 @@ def train_apc(
     """Pre-trains the speech representation on voices without faces."""
     from ..learning import apc, export
 
-    export.apc(apc.train(settings.load(apc.ApcConfig, config), output, resume), model)
+    export.apc(apc.train(settings.load(apc.ApcConfig, config, changes or []), output, resume), model)
 
 
 @train.command("audio2landmark")
 def train_audio2landmark(
     config: Annotated[Path, typer.Argument(help="Settings, such as config/train/audio2landmark.yaml.")],
+    changes: Changes = None,
     apc_run: Annotated[Path, typer.Option("--apc", help="The run of `train apc` whose representation to build on.")] = Path(
         "runs/apc"
     ),
@@ -50,12 +53,13 @@ def train_audio2landmark(
     resume: Resume = False,
 ) -> None:
     """Trains the network from speech to the landmarks of a face, on talking-head clips."""
-    from ..learning import audio2landmark, export
+    from ..learning import audio2landmark
 
-    loaded = settings.load(audio2landmark.Audio2LandmarkConfig, config)
+    loaded = settings.load(audio2landmark.Audio2LandmarkConfig, config, changes or [])
     trained = audio2landmark.train(loaded, apc_run, output, resume)
-    export.audio2landmark(trained.representation, trained.network, loaded.lookahead, model)
+    static.parent.mkdir(parents=True, exist_ok=True)
     np.save(static, trained.static.numpy())
+    export_run([output], model, apc_run)
 
 
 @train.command("inverse")
@@ -100,7 +104,9 @@ def babble(
 
 
 def export_run(
-    run: Annotated[Path, typer.Argument(help="A finished run of `train apc` or `train audio2landmark`.")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="A finished run of `train apc`; or of `train audio2landmark`, several to be averaged.")
+    ],
     model: Model,
     apc_run: Annotated[Path, typer.Option("--apc", help="The APC run under an audio2landmark run.")] = Path("runs/apc"),
     precision: Annotated[Precision, typer.Option(help="Of the weights; fp16 is half the size, int8 a quarter.")] = "fp32",
@@ -108,14 +114,30 @@ def export_run(
         Path | None, typer.Option(help="Speech to compare the model with torch on; the package's if left out.")
     ] = None,
 ) -> None:
-    """The ONNX model of a run, as the robot runs it; none is written if it does not do what torch does."""
+    """The ONNX model of finished runs, as the robot runs it; none is written if it does not do what torch does."""
     from ..learning import finished
 
     heard = recording or resource("samples/avonlea.opus")
-    difference = finished.to_onnx(run, apc_run, model, precision, heard)
+    difference = finished.to_onnx(runs, apc_run, model, precision, heard)
     console = Console(stderr=True, highlight=False)
     console.print(escape(f" differs from torch by at most {difference.largest:.1e} {difference.units} on {heard.name}"))
     console.print(escape(f" wrote {model} ({precision}, {model.stat().st_size / 1e6:.1f} MB)"))
+
+
+def adapt(
+    prepared: Annotated[Path, typer.Argument(help="Where `data prepare` put the person's videos.")],
+    model: Model,
+    run: Annotated[Path, typer.Option(help="The run of `train audio2landmark` to go on from.")] = Path("runs/audio2landmark"),
+    apc_run: Annotated[Path, typer.Option("--apc", help="The APC run under it.")] = Path("runs/apc_phones"),
+    seconds: Annotated[float, typer.Option(help="Of video to learn from, at most.")] = 15.0,
+    output: Output = Path("runs/adapted"),
+) -> None:
+    """A model that opens its mouth as one person does, from some seconds of video of them."""
+    from ..learning import adapt, audio2landmark, clips
+
+    learned, _ = adapt.first_seconds(clips.load_all(prepared), seconds)
+    audio2landmark.save(adapt.adapted(audio2landmark.load(run, apc_run), learned), output)
+    export_run([output], model, apc_run)
 
 
 def _print(figures: dict[str, float], as_json: bool) -> None:

@@ -15,6 +15,7 @@ app = typer.Typer(
 app.command("speak")(speak.speak)
 app.command("babble")(learning.babble)
 app.command("export")(learning.export_run)
+app.command("adapt")(learning.adapt)
 app.add_typer(data.data, name="data")
 app.add_typer(learning.train, name="train")
 app.add_typer(evaluate.app, name="evaluate")

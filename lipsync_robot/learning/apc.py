@@ -63,7 +63,7 @@ class ApcTraining(lightning.LightningModule):
 
     def training_step(self, batch: list[Tensor], _: int) -> Tensor:
         mel, spoken = batch
-        l1, entropy, told = self._losses(augment.microphone(augment.room(augment.voice(mel))), spoken)
+        l1, entropy, told = self._losses(augment.everything(mel), spoken)
         self.log_dict({"train_l1": l1, "train_phones_told": told})
         return l1 + self.config.phones_weight * entropy
 

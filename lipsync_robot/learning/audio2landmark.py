@@ -1,20 +1,28 @@
 """Training of audio2landmark on talking-head clips, over a frozen APC. Seed 001, section 2.4 (final: summer report 3.1)."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 import lightning
 import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
-from torch.utils.data import DataLoader, WeightedRandomSampler
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader, RandomSampler, WeightedRandomSampler
 
+from ..audio.mel import BANDS
+from ..errors import BadInputError
 from ..face import scores
 from ..face.landmarks import LOWER_LIP, POINTS, UPPER_LIP
 from . import apc, augment, clips, evaluation, fit
-from .networks import APC, Audio2Landmark
+from .networks import APC, Audio2Landmark, Sliced
+from .phones import SILENCE, UNKNOWN
+from .sound import Sequences
 
+NEARLY_CLOSED_CM = 0.12  # of opening, more than at rest
 TYPICAL = 1000  # clips at most that the face at rest and the principal motions are taken from
 
 
@@ -25,59 +33,114 @@ class Audio2LandmarkConfig:
 
     corpora: list[str]
     prepared: list[str]
+    network: Literal["streaming", "sliced"] = "streaming"  # sliced: the seeds', for comparison
+    hears: Literal["apc+mel", "apc", "mel"] = "apc+mel"
+    compress: Literal["luong", "last", "mean", "max", "sum"] = "luong"  # of a slice
+    heads: int = 0  # of attention over the whole utterance, sliced only
+    standardised: bool = False  # displacements, sliced only: seed 001, appendix C
     lookahead: int = 2  # log-mel frames: 60 ms with the half window
     units: int = 256
     layers: int = 2
     motions: int = 32  # principal motions of the face
-    dropout: float = 0.2
+    dropout: float = 0.4
     lips_weight: float = 4.0  # of the lips' and jaw's squared error against the rest of the face
     aperture_weight: float = 1.0  # of the squared error of the mouth opening
-    silence: float = 0.1  # share of a batch in which nobody speaks
-    person_power: float = 0.5
+    closure_weight: float = 1.5  # of what a nearly closed mouth counts more than an open one
+    silence: float = 0.06  # share of a batch in which nobody speaks
+    person_power: float = 0.3  # a person with n hops counts as n to this power
+    voices: list[str] = field(default_factory=list)  # packed voices whose phones are known and whose faces are not
+    voices_batch: int = 24
+    phones_weight: float = 0.3  # of the cross-entropy of the phone said, where voices are given
     length: int = 150  # hops a stretch
     batch: int = 32
-    epochs: int = 60
+    epochs: int = 30
     draws: int = 960  # stretches an epoch
-    learning_rate: float = 1e-3
+    learning_rate: float = 1.5e-3
     seed: int = 0
 
 
 class Audio2LandmarkTraining(lightning.LightningModule):
-    def __init__(self, config: Audio2LandmarkConfig, representation: APC, validation: clips.Clips) -> None:
+    point_weights: Tensor  # (468,)
+
+    def __init__(self, config: Audio2LandmarkConfig, representation: APC, validation: Iterable[clips.Clip] = ()) -> None:
         super().__init__()
         self.config = config
         self.representation = representation.requires_grad_(False).eval()
-        units = representation.gru.hidden_size
-        self.network = Audio2Landmark(units, config.units, config.layers, config.motions, config.dropout)
+        heard = {"apc": representation.gru.hidden_size, "mel": BANDS}
+        width = sum(heard[part] for part in config.hears.split("+"))
+        self.network: Audio2Landmark | Sliced
+        if config.network == "streaming":
+            self.network = Audio2Landmark(width, config.units, config.layers, config.motions, config.dropout)
+        else:
+            self.network = Sliced(width, config.compress, config.heads, config.units, config.dropout)
         self._validation = validation
         self.static = torch.zeros(POINTS, 3)  # cm, the mean closed mouth of the people trained on
         weights = torch.ones(POINTS)
         weights[scores.LIPS_AND_JAW] = config.lips_weight
         self.register_buffer("point_weights", weights / weights.mean())
 
-    def forward(self, mel: Tensor) -> Tensor:
-        """mel (batch, time, 80) dB -> (batch, time, 468, 3) cm."""
+    def hear(self, mel: Tensor) -> Tensor:
+        """mel (batch, time, 80) dB -> what the network listens to (batch, time, heard)."""
+        normal = self.representation.normalise(mel)
+        if self.config.hears == "mel":
+            return normal
         with torch.no_grad():
             features, _ = self.representation(mel)
-        return self.network(features, self.representation.normalise(mel))[0]
+        return features if self.config.hears == "apc" else torch.cat([features, normal], dim=-1)
 
-    def training_step(self, batch: list[Tensor], _: int) -> Tensor:
-        mel, face, weight = batch
-        mel = augment.microphone(augment.voice(mel))
+    def forward(self, mel: Tensor) -> Tensor:
+        """mel (batch, time, 80) dB -> (batch, time, 468, 3) cm."""
+        return self.network(self.hear(mel))[0]
+
+    def predict(self, mel: np.ndarray) -> np.ndarray:
+        """mel (hops, 80) dB of one utterance -> (hops, 468, 3) cm, `lookahead` hops late."""
+        with torch.no_grad():
+            return self(torch.from_numpy(mel)[None].to(self.device))[0].float().cpu().numpy()
+
+    def training_step(self, batch: dict[str, list[Tensor]], _: int) -> Tensor:
+        mel, face, weight = batch["faces"]
         silent = torch.rand(len(mel), 1, 1, device=mel.device) < self.config.silence
-        mel = torch.where(silent, augment.stationary_noise(mel), mel)
+        mel = torch.where(silent, augment.stationary_noise(mel), augment.everything(mel))
         face = face * ~silent[..., None]
-        error = self(mel) - face
+        if "voices" in batch:
+            assert isinstance(self.network, Audio2Landmark)
+            voices, spoken = batch["voices"]
+            understood, _state = self.network.listen(self.hear(torch.cat([mel, augment.everything(voices)])))
+            predicted = self.network.face(understood[: len(mel)])
+            told = self.config.phones_weight * self._phones_missed(understood, spoken, silent[:, 0, 0])
+        else:
+            predicted, told = self(mel), mel.new_zeros(())
+        loss = self.missed(predicted, face, weight)
+        self.log_dict({"train_loss": loss, "train_phones": told})
+        return loss + told
+
+    def missed(self, predicted: Tensor, face: Tensor, weight: Tensor) -> Tensor:
+        """predicted, face (batch, time, 468, 3) cm, weight (batch, time) -> the loss.
+
+        The least squares of an uncertain closure is a mouth half open, which no listener forgives: closures weigh more.
+        """
+        error = predicted - face
         points = (error.square().sum(-1) * self.point_weights).mean(-1)
-        opening = (error[..., UPPER_LIP, 1] - error[..., LOWER_LIP, 1]).square()
-        loss = ((points + self.config.aperture_weight * opening) * weight).sum() / weight.sum()
-        self.log("train_loss", loss)
-        return loss
+        opening = error[..., UPPER_LIP, 1] - error[..., LOWER_LIP, 1]
+        opened = (face[..., UPPER_LIP, 1] - face[..., LOWER_LIP, 1]).clamp_min(0)
+        weight = weight * (1 + self.config.closure_weight * torch.exp(-opened / NEARLY_CLOSED_CM))
+        return ((points + self.config.aperture_weight * opening.square()) * weight).sum() / weight.sum()
+
+    def _phones_missed(self, understood: Tensor, spoken: Tensor, silent: Tensor) -> Tensor:
+        """understood (faces + voices, time, units), spoken (voices, time) phones, silent (faces,) -> cross-entropy.
+
+        Faces whose sound was taken away say silence; what the others say is not known.
+        """
+        assert isinstance(self.network, Audio2Landmark)
+        faces = torch.where(silent, SILENCE, UNKNOWN)[:, None].expand(-1, spoken.shape[1])
+        late = self.config.lookahead
+        said = torch.cat([faces, spoken])[:, : spoken.shape[1] - late].flatten()
+        told = self.network.phones(understood[:, late:]).flatten(0, 1)
+        return cross_entropy(told, said, ignore_index=UNKNOWN, label_smoothing=0.05)
 
     def validation_step(self, batch: Tensor, _: int) -> None:
         """Scores once over all validation clips; the loader only calls for it."""
-        figures = evaluation.evaluate(lambda mel: self(torch.from_numpy(mel)[None].to(self.device))[0].float().cpu().numpy(),
-                                      self._validation, self.config.lookahead)  # fmt: skip
+        figures = evaluation.evaluate(self.predict, self._validation, self.config.lookahead)
         self.log_dict({f"val_{name}": value for name, value in figures.items()})
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
@@ -86,26 +149,72 @@ class Audio2LandmarkTraining(lightning.LightningModule):
 
 def principal_motions(data: clips.Clips, count: int) -> Tensor:
     """(count, 1404) cm: the principal displacements of a sample of the clips' frames, scaled to their deviation."""
-    sample = np.concatenate([clip.displacement[::10] for clip in data]).reshape(-1, POINTS * 3)
-    sample = sample[np.random.default_rng(0).permutation(len(sample))[:6000]]
+    sample = _sample(data)
     _, deviation, motions = np.linalg.svd(sample, full_matrices=False)
     return torch.from_numpy(motions[:count] * (deviation[:count, None] / len(sample) ** 0.5)).float()
 
 
+def _sample(data: clips.Clips) -> np.ndarray:
+    """(at most 6000, 1404) cm, displacements from all over the clips."""
+    sample = np.concatenate([clip.displacement[::10] for clip in data]).reshape(-1, POINTS * 3)
+    return sample[np.random.default_rng(0).permutation(len(sample))[:6000]]
+
+
 def train(config: Audio2LandmarkConfig, apc_run: Path, output: Path, resume: bool) -> Audio2LandmarkTraining:
     """Trains over the APC of apc_run, keeping checkpoints and network.pt under output -> the best on the `val` speakers."""
-    lightning.seed_everything(config.seed)
     folders = [(Path(corpus), Path(prepared)) for corpus, prepared in zip(config.corpora, config.prepared, strict=True)]
     training = sum((clips.load_split(*folder, "train") for folder in folders), clips.Clips([]))
     validation = sum((clips.load_split(*folder, split) for folder in folders for split in ("val", "dev")), clips.Clips([]))
-    typical = training.sample(TYPICAL)
+    return fitted(config, apc_run, output, training, validation, resume)
+
+
+def fitted(
+    config: Audio2LandmarkConfig, apc_run: Path, output: Path, training: clips.Clips, validation: clips.Clips, resume: bool
+) -> Audio2LandmarkTraining:
+    """As train, on the clips given."""
+    if not len(training) or not len(validation):
+        raise BadInputError(f"{', '.join(config.prepared)}: no prepared clip of split train, or none of val or dev.")
+    lightning.seed_everything(config.seed)
     module = Audio2LandmarkTraining(config, apc.load(apc_run / "network.pt"), validation)
-    module.network.basis = principal_motions(typical, config.motions)
+    typical = training.sample(TYPICAL)
+    module.static = torch.from_numpy(np.mean([clip.neutral for clip in typical], axis=0))
+    if isinstance(module.network, Audio2Landmark):
+        module.network.basis = principal_motions(typical, config.motions)
+    else:
+        module.network.static = module.static.flatten()
+        if config.standardised:
+            sample = torch.from_numpy(_sample(typical))
+            module.network.mean, module.network.std = sample.mean(0), sample.std(0)
+    once: DataLoader = DataLoader([0])  # type: ignore[arg-type]
+    loaders = _loaders(config, training)
+    fit.run(module, loaders, once, output, config.epochs, "val_aperture_r", mode="max", patience=config.epochs, resume=resume)
+    save(module, output)
+    return module
+
+
+def save(module: Audio2LandmarkTraining, run: Path) -> None:
+    """Writes the run's network.pt, which load reads."""
+    run.mkdir(parents=True, exist_ok=True)
+    saved = {"config": asdict(module.config), "state": module.network.state_dict(), "static": module.static}
+    torch.save(saved, run / "network.pt")
+
+
+def _loaders(config: Audio2LandmarkConfig, training: clips.Clips) -> dict[str, DataLoader]:
+    """Batches of faces, and as many of voices."""
     stretches = clips.Stretches(training, config.length, config.lookahead)
     sampler = WeightedRandomSampler(stretches.person_weights(config.person_power), config.draws)
-    loader = DataLoader(stretches, config.batch, sampler=sampler, drop_last=True)
-    once: DataLoader = DataLoader([0])  # type: ignore[arg-type]
-    fit.run(module, loader, once, output, config.epochs, "val_aperture_r_in_speech", mode="max", patience=25, resume=resume)
-    module.static = torch.from_numpy(np.mean([clip.neutral for clip in typical], axis=0))
-    torch.save({"config": asdict(config), "state": module.network.state_dict(), "static": module.static}, output / "network.pt")
-    return module
+    loaders: dict[str, DataLoader] = {"faces": DataLoader(stretches, config.batch, sampler=sampler, drop_last=True)}
+    if config.voices:
+        voices = Sequences([Path(pack) for pack in config.voices], config.length)
+        drawn = RandomSampler(voices, num_samples=config.draws // config.batch * config.voices_batch)
+        loaders["voices"] = DataLoader(voices, config.voices_batch, sampler=drawn, drop_last=True)
+    return loaders
+
+
+def load(run: Path, apc_run: Path) -> Audio2LandmarkTraining:
+    """The module of a finished run, from its network.pt, ready for use."""
+    saved: dict[str, Any] = torch.load(run / "network.pt", map_location="cpu", weights_only=True)
+    module = Audio2LandmarkTraining(Audio2LandmarkConfig(**saved["config"]), apc.load(apc_run / "network.pt"))
+    module.network.load_state_dict(saved["state"])
+    module.static = saved["static"]
+    return module.eval()

@@ -68,6 +68,11 @@ def stationary_noise(like: Tensor) -> Tensor:
     return level + _smooth(len(like), like) * 15 + torch.randn_like(like) * 4
 
 
+def everything(mel: Tensor) -> Tensor:
+    """mel (batch, time, 80) dB -> the same from other throats, rooms and microphones."""
+    return microphone(room(voice(mel)))
+
+
 _NEPER = torch.log(torch.tensor(10.0)).item() / 10  # dB to the natural logarithm of power
 
 

@@ -65,6 +65,28 @@ def openings(path: Path, data: list[Clip], predictions: list[np.ndarray]) -> Non
     image.save(path, "PNG")
 
 
+def curve(path: Path, look_ahead_ms: list[float], aperture_r: list[float]) -> None:
+    """Writes a PNG: correlation of the mouth opening over look-ahead."""
+    image = Image.new("RGB", (LEFT + GRAPH[0] // 2 + RIGHT, ABOVE + 2 * GRAPH[1] + 2 * BELOW), PAPER)
+    brush = ImageDraw.Draw(image)
+    low, high = np.floor(10 * min(aperture_r)) / 10, np.ceil(10 * max(aperture_r)) / 10
+    floor, wide = ABOVE + 2 * GRAPH[1], GRAPH[0] / 2
+
+    def at(ms: float, r: float) -> tuple[float, float]:
+        return LEFT + wide * ms / max(look_ahead_ms), floor - 2 * GRAPH[1] * (r - low) / max(1e-9, high - low)
+
+    brush.text((LEFT, ABOVE / 2), "r of the mouth opening over look-ahead in ms", INK, _font(15), anchor="lm")
+    for r in np.arange(low, high + 1e-6, 0.05).tolist():
+        brush.line((*at(0, r), *at(max(look_ahead_ms), r)), fill=GRID)
+        brush.text((LEFT - 6, at(0, r)[1]), f"{r:.2f}", INK, _font(13), anchor="rm")
+    points = [at(*pair) for pair in zip(look_ahead_ms, aperture_r, strict=True)]
+    brush.line(points, fill=PREDICTED, width=2)
+    for ms, (x, y) in zip(look_ahead_ms, points, strict=True):
+        brush.ellipse((x - 4, y - 4, x + 4, y + 4), fill=PREDICTED)
+        brush.text((x, floor + 4), f"{ms:.0f}", INK, _font(13), anchor="ma")
+    image.save(path, "PNG")
+
+
 def _graph(brush: ImageDraw.ImageDraw, top: int, clip: Clip, prediction: np.ndarray) -> None:
     true, predicted = aperture(clip.neutral + truth(clip)), aperture(clip.neutral + prediction)
     highest = max(true[:SHOWN].max(), predicted[:SHOWN].max())

@@ -13,20 +13,20 @@ from torch import Tensor, nn
 
 from ..audio.mel import BANDS
 from ..face.landmarks import ROBOT_POINTS
-from .networks import APC, Audio2Landmark, Inverse
+from .networks import APC, Committee, Inverse
 
 Precision = Literal["fp32", "fp16", "int8"]  # of the weights; what goes in and comes out is float32 always
 
 
-class _NormalisesMel(nn.Module):
+class _Hears(nn.Module):
     """audio2landmark as it runs: it takes decibels, and APC's own normalisation goes with it."""
 
-    def __init__(self, representation: APC, network: Audio2Landmark) -> None:
+    def __init__(self, representation: APC, network: Committee) -> None:
         super().__init__()
         self.representation, self.network = representation, network
 
     def forward(self, features: Tensor, mel: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        return self.network(features, self.representation.normalise(mel), state)
+        return self.network(torch.cat([features, self.representation.normalise(mel)], dim=-1), state)
 
 
 class _OneHop(nn.Module):
@@ -56,20 +56,16 @@ def apc(network: APC, path: Path, precision: Precision = "fp32") -> None:
     _export(network, path, {"mel": torch.zeros(1, 1, BANDS), "state": state}, ["features", "next_state"], {}, precision)
 
 
-def audio2landmark(
-    representation: APC, network: Audio2Landmark, lookahead: int, path: Path, precision: Precision = "fp32"
-) -> None:
+def audio2landmark(representation: APC, network: Committee, lookahead: int, path: Path, precision: Precision = "fp32") -> None:
     """features (1, 1, units), mel (1, 1, 80) dB, state -> displacement (1, 1, 468, 3) cm, next_state.
 
     The look-ahead in hops travels as metadata.
     """
-    inputs = {
-        "features": torch.zeros(1, 1, representation.gru.hidden_size),
-        "mel": torch.zeros(1, 1, BANDS),
-        "state": torch.zeros(network.gru.num_layers, 1, network.gru.hidden_size),
-    }
+    units = representation.gru.hidden_size
+    state = torch.zeros(sum(network.layers), 1, network.units)
+    inputs = {"features": torch.zeros(1, 1, units), "mel": torch.zeros(1, 1, BANDS), "state": state}
     metadata = {"lookahead": str(lookahead)}
-    whole = _NormalisesMel(representation, network)
+    whole = _Hears(representation, network)
     _export(whole, path, inputs, ["displacement", "next_state"], metadata, precision)
 
 

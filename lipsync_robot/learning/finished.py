@@ -4,7 +4,7 @@ import pickle
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,8 +14,7 @@ from ..audio import files
 from ..audio.mel import LogMel
 from ..errors import BadInputError
 from ..inference import Network
-from . import apc, export
-from .networks import Audio2Landmark
+from . import apc, audio2landmark, export, networks
 
 TOLERANCE: dict[export.Precision, float] = {"fp32": 1e-3, "fp16": 0.01, "int8": 0.1}  # of any output at any hop
 UNITS = {"apc": "of features in -1..1", "audio2landmark": "cm"}
@@ -30,26 +29,32 @@ class Difference(NamedTuple):
     units: str
 
 
-def to_onnx(run: Path, apc_run: Path, model: Path, precision: export.Precision, recording: Path) -> Difference:
-    """run: folder of `train apc`, or of `train audio2landmark` over apc_run. Writes model. Raises ExportError."""
+def to_onnx(runs: list[Path], apc_run: Path, model: Path, precision: export.Precision, recording: Path) -> Difference:
+    """runs: a folder of `train apc`, or some of `train audio2landmark` over apc_run, which will answer with their mean.
+
+    Writes model. Raises ExportError.
+    """
     frames = LogMel()(files.read(recording))
     if not len(frames):
         raise ExportError(f"{recording}: shorter than one hop of 20 ms. Give some seconds of speech.")
     mel = torch.from_numpy(frames)[None]
-    kind, saved = _saved(run)
+    kinds = {_kind(run) for run in runs}
+    kind = kinds.pop()
+    if kinds or (kind == "apc" and len(runs) > 1):
+        raise ExportError("Only runs of `train audio2landmark` can be joined. Export the others one by one.")
     with TemporaryDirectory() as folder, torch.no_grad():
         written = Path(folder) / "model.onnx"
         if kind == "apc":
-            inputs, expected = _apc(run, written, precision, mel)
+            inputs, expected = _apc(runs[0], written, precision, mel)
         else:
-            inputs, expected = _audio2landmark(run, saved, apc_run, written, precision, mel)
+            inputs, expected = _audio2landmark(runs, apc_run, written, precision, mel)
         running = Network(written, ("cpu",))
         hops = range(len(frames))
         streamed = [running(**{name: heard[:, i : i + 1].numpy() for name, heard in inputs.items()}) for i in hops]
         largest = float(np.abs(np.concatenate(streamed, axis=1) - expected.numpy()).max())
         if not largest <= TOLERANCE[precision]:  # nor is NaN
             raise ExportError(
-                f"{run}: as {precision} it differs from torch by {largest:.2g} {UNITS[kind]} on {recording}, more than "
+                f"{runs[0]}: as {precision} it differs from torch by {largest:.2g} {UNITS[kind]} on {recording}, more than "
                 f"{TOLERANCE[precision]}: nothing was written. Choose a finer --precision, or train it anew."
             )
         model.parent.mkdir(parents=True, exist_ok=True)
@@ -65,27 +70,37 @@ def _apc(run: Path, model: Path, precision: export.Precision, mel: Tensor) -> tu
 
 
 def _audio2landmark(
-    run: Path, saved: dict[str, Any], apc_run: Path, model: Path, precision: export.Precision, mel: Tensor
+    runs: list[Path], apc_run: Path, model: Path, precision: export.Precision, mel: Tensor
 ) -> tuple[dict[str, Tensor], Tensor]:
     """As _apc, over the representation of apc_run."""
-    if _saved(apc_run)[0] != "apc":
-        raise ExportError(f"{apc_run}: not a run of `train apc`. Name with --apc the one under {run}.")
-    representation, config = apc.load(apc_run / "network.pt"), saved["config"]
+    modules = [_member(run, apc_run) for run in runs]
+    representation, lookahead = modules[0].representation, modules[0].config.lookahead
+    if any(module.config.lookahead != lookahead for module in modules):
+        raise ExportError(f"{', '.join(map(str, runs))}: differ in look-ahead. Join runs of the same.")
     units = representation.gru.hidden_size
-    network = Audio2Landmark(units, config["units"], config["layers"], config["motions"], config["dropout"]).eval()
+    parts = {"apc+mel": slice(None), "apc": slice(units), "mel": slice(units, None)}
+    members = [module.network for module in modules]
+    committee = networks.Committee(members, [parts[module.config.hears] for module in modules])  # type: ignore[arg-type]
+    export.audio2landmark(representation, committee, lookahead, model, precision)
+    return {"features": representation(mel)[0], "mel": mel}, torch.stack([module(mel) for module in modules]).mean(0)
+
+
+def _member(run: Path, apc_run: Path) -> audio2landmark.Audio2LandmarkTraining:
+    if _kind(apc_run) != "apc":
+        raise ExportError(f"{apc_run}: not a run of `train apc`. Name with --apc the one under {run}.")
     try:
-        network.load_state_dict(saved["state"])
+        module = audio2landmark.load(run, apc_run)
     except RuntimeError as error:  # the shapes are others
         raise ExportError(
             f"{run}: was not trained over {apc_run}. Name with --apc the run that it was trained over."
         ) from error
-    export.audio2landmark(representation, network, config["lookahead"], model, precision)
-    features, _ = representation(mel)
-    return {"features": features, "mel": mel}, network(features, representation.normalise(mel))[0]
+    if not isinstance(module.network, networks.Audio2Landmark):
+        raise ExportError(f"{run}: is a sliced network, for comparison only; a robot runs streaming ones.")
+    return module
 
 
-def _saved(run: Path) -> tuple[str, dict[str, Any]]:
-    """-> the kind of a run and what its network.pt holds: audio2landmark's a static face, APC's a post-net."""
+def _kind(run: Path) -> str:
+    """By what its network.pt holds: audio2landmark's a static face, APC's a post-net."""
     path = run / "network.pt"
     if not path.is_file():
         raise ExportError(f"{path}: no such file. Give the folder of a finished run of `lipsync-robot train`.")
@@ -94,7 +109,7 @@ def _saved(run: Path) -> tuple[str, dict[str, Any]]:
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise ExportError(f"{path}: cannot be read as what a training run saves. Train it anew.") from error
     if "static" in saved:
-        return "audio2landmark", saved
+        return "audio2landmark"
     if "post.weight" in saved.get("state", {}):
-        return "apc", saved
+        return "apc"
     raise ExportError(f"{path}: holds neither an APC nor an audio2landmark network; other kinds cannot be exported.")

@@ -23,7 +23,7 @@ def one_cycle(module: lightning.LightningModule, learning_rate: float) -> Optimi
 
 def run(
     module: lightning.LightningModule,
-    training: DataLoader,
+    training: DataLoader | dict[str, DataLoader],
     validation: DataLoader,
     output: Path,
     epochs: int,

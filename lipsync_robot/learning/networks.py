@@ -36,25 +36,51 @@ class APC(nn.Module):
 
 
 class Audio2Landmark(nn.Module):
-    """Speech representation to the displacement of all landmarks from the static face, through a basis of face motions.
+    """Speech to the displacement of all landmarks from the static face, through a basis of face motions.
 
-    Stands in for seed 001's sliced LSTM with attention: it carries its state, so that a hop costs one step.
+    Stands in for seed 001's sliced LSTM with attention: it carries its state, so that a hop costs one step. It may learn to
+    tell phones besides, so that voices without a face keep it from learning one face's voice by heart.
     """
 
     basis: Tensor
 
-    def __init__(self, features: int, units: int, layers: int, motions: int, dropout: float) -> None:
+    def __init__(self, heard: int, units: int, layers: int, motions: int, dropout: float) -> None:
+        """heard: numbers a hop, of whatever it listens to."""
         super().__init__()
         self.register_buffer("basis", torch.zeros(motions, POINTS * 3))  # cm, the data's principal motions
-        self.enter = nn.Sequential(nn.Linear(features + BANDS, units), nn.GELU(), nn.Dropout(dropout))
+        self.enter = nn.Sequential(nn.Linear(heard, units), nn.GELU(), nn.Dropout(dropout))
         self.gru = nn.GRU(units, units, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
         self.leave = nn.Sequential(nn.Dropout(dropout), nn.Linear(units, units), nn.GELU(), nn.Linear(units, motions))
+        self.phones = nn.Linear(units, len(PHONES))
 
-    def forward(self, features: Tensor, mel: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """features (batch, time, features), mel (batch, time, 80) normalised -> (batch, time, 468, 3) cm, state."""
-        hidden, state = self.gru(self.enter(torch.cat([features, mel], dim=-1)), state)
-        displacement = self.leave(hidden) @ self.basis
-        return displacement.unflatten(-1, (POINTS, 3)), state
+    def listen(self, heard: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """heard (batch, time, heard) -> what is understood of it (batch, time, units), state."""
+        return self.gru(self.enter(heard), state)
+
+    def face(self, understood: Tensor) -> Tensor:
+        """-> displacement (batch, time, 468, 3) cm."""
+        return (self.leave(understood) @ self.basis).unflatten(-1, (POINTS, 3))
+
+    def forward(self, heard: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        understood, state = self.listen(heard, state)
+        return self.face(understood), state
+
+
+class Committee(nn.Module):
+    """Audio2landmark networks that hear the same speech, each its part of it, and answer with their mean."""
+
+    def __init__(self, members: list[Audio2Landmark], hear: list[slice]) -> None:
+        """hear: which of the numbers heard each member listens to."""
+        super().__init__()
+        self.members, self.hear = nn.ModuleList(members), hear
+        self.layers, self.units = [member.gru.num_layers for member in members], members[0].gru.hidden_size
+
+    def forward(self, heard: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """heard (1, time, heard), state (all members' layers, 1, units) -> displacement (1, time, 468, 3) cm, state."""
+        states = state.split(self.layers)
+        told = [member(heard[..., part], before) for member, part, before in zip(self.members, self.hear, states, strict=True)]
+        faces, after = zip(*told, strict=True)
+        return torch.stack(faces).mean(0), torch.cat(after)
 
 
 SLICE = 25  # hops: half a second, seed 001, section 2.2
@@ -71,17 +97,17 @@ class Sliced(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, features: int, compress: str, heads: int, units: int, dropout: float) -> None:
-        """compress: luong, last (of an LSTM), mean, max or sum; heads: of attention over the whole utterance, or 0."""
+    def __init__(self, heard: int, compress: str, heads: int, units: int, dropout: float) -> None:
+        """heard: numbers a hop; compress: luong, last (of an LSTM), mean, max or sum; heads: of attention over time, or 0."""
         super().__init__()
         self.register_buffer("static", torch.zeros(POINTS * 3))  # cm
         self.register_buffer("mean", torch.zeros(POINTS * 3))  # cm, of the displacements
         self.register_buffer("std", torch.ones(POINTS * 3))
         self.compress = compress
         recurrent = compress in ("luong", "last")
-        self.lstm = nn.LSTM(features, units, 3, batch_first=True, bidirectional=True, dropout=dropout) if recurrent else None
+        self.lstm = nn.LSTM(heard, units, 3, batch_first=True, bidirectional=True, dropout=dropout) if recurrent else None
         width = 2 * units
-        self.enter = nn.Identity() if recurrent else nn.Linear(features, width)
+        self.enter = nn.Identity() if recurrent else nn.Linear(heard, width)
         self.luong = nn.Linear(width, width, bias=False) if compress == "luong" else None
         self.over_time = nn.TransformerEncoderLayer(width, heads, 2 * width, dropout, batch_first=True) if heads else None
         self.leave = nn.Sequential(
@@ -89,18 +115,18 @@ class Sliced(nn.Module):
             nn.Linear(width, width), nn.ReLU(), nn.Linear(width, POINTS * 3),
         )  # fmt: skip
 
-    def forward(self, features: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """features (batch, time, features) -> displacement (batch, time, 468, 3) cm, state (SLICE - 1, batch, features)."""
+    def forward(self, heard: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """heard (batch, time, heard) -> displacement (batch, time, 468, 3) cm, state (SLICE - 1, batch, heard)."""
         if state is None:
-            state = features.new_zeros(SLICE - 1, len(features), features.shape[-1])
-        heard = torch.cat([state.transpose(0, 1), features], dim=1)
-        slices = heard.unfold(1, SLICE, 1).transpose(2, 3).flatten(0, 1)
-        meaning = self._compressed(slices).unflatten(0, features.shape[:2])
+            state = heard.new_zeros(SLICE - 1, len(heard), heard.shape[-1])
+        lasting = torch.cat([state.transpose(0, 1), heard], dim=1)
+        slices = lasting.unfold(1, SLICE, 1).transpose(2, 3).flatten(0, 1)
+        meaning = self._compressed(slices).unflatten(0, heard.shape[:2])
         if self.over_time is not None:
             meaning = self.over_time(meaning + _positions(meaning))
-        static = self.static.expand(*features.shape[:2], -1)
+        static = self.static.expand(*heard.shape[:2], -1)
         displacement = self.leave(torch.cat([meaning, static], dim=-1)) * self.std + self.mean
-        return displacement.unflatten(-1, (POINTS, 3)), heard[:, 1 - SLICE :].transpose(0, 1)
+        return displacement.unflatten(-1, (POINTS, 3)), lasting[:, 1 - SLICE :].transpose(0, 1)
 
     def _compressed(self, slices: Tensor) -> Tensor:
         """(slices, SLICE, features) -> (slices, width)."""

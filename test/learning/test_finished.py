@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from lipsync_robot.audio.mel import LogMel
+from lipsync_robot.audio.mel import BANDS, LogMel
 from lipsync_robot.errors import BadInputError
 from lipsync_robot.face.landmarks import CANONICAL
 from lipsync_robot.learning.finished import TOLERANCE, to_onnx
@@ -30,7 +30,7 @@ def mel(speech: np.ndarray) -> np.ndarray:
 def networks(mel: np.ndarray) -> tuple[APC, Audio2Landmark]:
     """Small and untrained, with a mouth that moves by about a centimetre."""
     torch.manual_seed(0)
-    representation, network = APC(units=96, layers=2).eval(), Audio2Landmark(96, 64, 2, 8, dropout=0.0).eval()
+    representation, network = APC(units=96, layers=2).eval(), Audio2Landmark(96 + BANDS, 64, 2, 8, dropout=0.0).eval()
     representation.mean, representation.std = torch.from_numpy(mel).mean(0), torch.from_numpy(mel).std(0)
     network.basis = 4 * torch.randn(network.basis.shape)
     return representation, network
@@ -40,7 +40,7 @@ def networks(mel: np.ndarray) -> tuple[APC, Audio2Landmark]:
 def runs(networks: tuple[APC, Audio2Landmark], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """apc/, face/ over it, and smaller/, an APC of fewer units."""
     representation, network = networks
-    face = {"units": 64, "layers": 2, "motions": 8, "dropout": 0.0, "lookahead": LOOKAHEAD}
+    face = {"corpora": [], "prepared": [], "units": 64, "layers": 2, "motions": 8, "dropout": 0.0, "lookahead": LOOKAHEAD}
     root = tmp_path_factory.mktemp("runs")
     for name, saved in {
         "apc": {"config": {"units": 96, "layers": 2}, "state": representation.state_dict()},
@@ -59,7 +59,7 @@ def models(runs: Path, recording: Path, tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("models")
     for precision in PRECISIONS:
         for name in ("apc", "face"):
-            to_onnx(runs / name, runs / "apc", folder / f"{name}_{precision}.onnx", precision, recording)
+            to_onnx([runs / name], runs / "apc", folder / f"{name}_{precision}.onnx", precision, recording)
     return folder
 
 
@@ -75,7 +75,7 @@ def test_the_robot_moves_as_torch_does(networks, speaking, mel: np.ndarray, prec
     representation, network = networks
     with torch.no_grad():
         heard = torch.from_numpy(mel)[None]
-        batch = network(representation(heard)[0], representation.normalise(heard))[0][0].numpy()
+        batch = network(torch.cat([representation(heard)[0], representation.normalise(heard)], dim=-1))[0][0].numpy()
     assert np.ptp(batch, axis=0).max() > 10 * within_cm
     assert_allclose(speaking(precision).displacements(mel), batch, atol=within_cm)
 
@@ -115,7 +115,7 @@ def test_a_coarser_precision_is_smaller_and_fits_the_same_robot(models: Path, na
 )
 def test_a_run_that_does_not_fit_is_one_sentence(runs: Path, recording, tmp_path: Path, run: str, apc_run: str, says) -> None:
     with pytest.raises(BadInputError, match=says):
-        to_onnx(runs / run, runs / apc_run, tmp_path / "model.onnx", "fp32", recording)
+        to_onnx([runs / run], runs / apc_run, tmp_path / "model.onnx", "fp32", recording)
     assert not any(tmp_path.iterdir())
 
 
@@ -123,7 +123,7 @@ def test_a_run_that_was_cut_off_is_one_sentence(runs: Path, recording: Path, tmp
     for length in (0, 5000):
         (tmp_path / "network.pt").write_bytes((runs / "apc/network.pt").read_bytes()[:length])
         with pytest.raises(BadInputError, match="cannot be read as what a training run saves"):
-            to_onnx(tmp_path, tmp_path, tmp_path / "model.onnx", "fp32", recording)
+            to_onnx([tmp_path], tmp_path, tmp_path / "model.onnx", "fp32", recording)
 
 
 def test_a_network_that_diverged_is_not_written(runs: Path, recording: Path, tmp_path: Path) -> None:
@@ -132,11 +132,32 @@ def test_a_network_that_diverged_is_not_written(runs: Path, recording: Path, tmp
     saved["state"]["gru.bias_hh_l0"][0] = torch.nan
     torch.save(saved, tmp_path / "run/network.pt")
     with pytest.raises(BadInputError, match=r"as fp32 it differs from torch by nan .* nothing was written"):
-        to_onnx(tmp_path / "run", tmp_path, tmp_path / "model.onnx", "fp32", recording)
+        to_onnx([tmp_path / "run"], tmp_path, tmp_path / "model.onnx", "fp32", recording)
     assert not (tmp_path / "model.onnx").exists()
 
 
 def test_a_click_is_no_speech_to_compare_on(runs: Path, make_sound, tmp_path: Path) -> None:
     click = make_sound("click.wav", source="sine=frequency=300:duration=0.01")
     with pytest.raises(BadInputError, match=r"click.wav: shorter than one hop of 20 ms"):
-        to_onnx(runs / "apc", runs / "apc", tmp_path / "model.onnx", "fp32", click)
+        to_onnx([runs / "apc"], runs / "apc", tmp_path / "model.onnx", "fp32", click)
+
+
+def test_joined_runs_answer_with_their_mean(networks, runs: Path, recording: Path, mel: np.ndarray, tmp_path: Path) -> None:
+    representation, network = networks
+    torch.manual_seed(1)
+    other = Audio2Landmark(BANDS, 64, 1, 8, dropout=0.0).eval()  # hears mel alone
+    other.basis = network.basis.clone()
+    config = {"corpora": [], "prepared": [], "hears": "mel", "units": 64, "layers": 1, "motions": 8, "lookahead": LOOKAHEAD}
+    saved = {"config": config, "state": other.state_dict(), "static": torch.zeros(468, 3)}
+    (tmp_path / "other").mkdir()
+    torch.save(saved, tmp_path / "other/network.pt")
+    to_onnx([runs / "face", tmp_path / "other"], runs / "apc", tmp_path / "both.onnx", "fp32", recording)
+    to_onnx([runs / "apc"], runs / "apc", tmp_path / "apc.onnx", "fp32", recording)
+    with torch.no_grad():
+        normal = representation.normalise(torch.from_numpy(mel)[None])
+        first = network(torch.cat([representation(torch.from_numpy(mel)[None])[0], normal], dim=-1))[0]
+        expected = (first + other(normal)[0])[0].numpy() / 2
+    both = Speaking(tmp_path / "apc.onnx", tmp_path / "both.onnx", CANONICAL.vertices, ("cpu",))
+    assert_allclose(both.displacements(mel), expected, atol=1e-5)
+    with pytest.raises(BadInputError, match="Only runs of `train audio2landmark` can be joined"):
+        to_onnx([runs / "face", runs / "apc"], runs / "apc", tmp_path / "x.onnx", "fp32", recording)

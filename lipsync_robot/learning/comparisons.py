@@ -1,0 +1,80 @@
+"""Many trainings, scored alike: the seeds' ablations, look-ahead against quality, and what a person's own video brings."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .. import settings
+from ..audio.mel import lookahead_s
+from ..errors import BadInputError
+from . import adapt, audio2landmark, baselines, evaluation
+from .audio2landmark import Audio2LandmarkConfig
+from .clips import Clip, Clips
+
+
+@dataclass(frozen=True)
+class Ablations:
+    """config/train/ablations.yaml: settings that all share, and by name what is different in each."""
+
+    shared: dict
+    variants: dict
+
+
+def variants(path: Path) -> dict[str, Audio2LandmarkConfig]:
+    """The settings of each variant, by name. Raises settings.SettingsError."""
+    file = settings.load(Ablations, path)
+    return {
+        name: settings.build(Audio2LandmarkConfig, {**file.shared, **(different or {})}, f"{path}: {name}")
+        for name, different in file.variants.items()
+    }
+
+
+def ablations(configs: dict[str, Audio2LandmarkConfig], apc_run: Path, output: Path, data: list[Clip]) -> dict[str, Any]:
+    """Each variant trained under output, unless it is there already -> its figures on data, beside a random face's."""
+    scored = {name: _trained(config, apc_run, output / name, data) for name, config in configs.items()}
+    random = [evaluation.score(clip, motion) for clip, motion in zip(data, baselines.random(data), strict=True)]
+    return scored | {"random": evaluation.overall(random)}
+
+
+def lookaheads(
+    config: Audio2LandmarkConfig, hops: list[int], apc_run: Path, output: Path, data: list[Clip]
+) -> dict[str, dict[str, float]]:
+    """The same network with so many hops of look-ahead each -> its figures on data, by milliseconds, half window included."""
+    return {
+        f"{1000 * lookahead_s(count):.0f}": _trained(replace(config, lookahead=count), apc_run, output / str(count), data)
+        for count in hops
+    }
+
+
+def _trained(config: Audio2LandmarkConfig, apc_run: Path, run: Path, data: list[Clip]) -> dict[str, float]:
+    finished = run / "network.pt"
+    if finished.exists():
+        module = audio2landmark.load(run, apc_run)
+        if module.config != config:
+            raise BadInputError(f"{run}: was trained with other settings. Name another --output, or remove it.")
+    else:
+        module = audio2landmark.train(config, apc_run, run, resume=(run / "last.ckpt").exists())
+    return evaluation.evaluate(module.eval().predict, data, config.lookahead)
+
+
+def adaptation(run: Path, apc_run: Path, data: Clips, seconds: float) -> dict[str, Any]:
+    """What adapting to a person's first seconds brings on their other clips -> before and after, overall and by person."""
+    module = audio2landmark.load(run, apc_run)
+    scored: dict[str, dict[str, list[evaluation.Score]]] = {"before": {}, "after": {}}
+    for person in sorted({place.person for place in data.places}):
+        own = Clips([place for place in data.places if place.person == person])
+        learned, rest = adapt.first_seconds(own, seconds)
+        if not len(rest):
+            raise BadInputError(
+                f"{person}: has no clip beyond the first {seconds:g} s to be scored on. Adapt to fewer --seconds."
+            )
+        for when, speaker in (("before", module), ("after", adapt.adapted(module, learned))):
+            predictions = [evaluation.prediction(speaker.predict, clip, module.config.lookahead) for clip in rest]
+            scored[when][person] = [evaluation.score(clip, motion) for clip, motion in zip(rest, predictions, strict=True)]
+    return {
+        when: {
+            "overall": evaluation.overall([score for scores in people.values() for score in scores]),
+            "speakers": {person: evaluation.overall(scores) for person, scores in people.items()},
+        }
+        for when, people in scored.items()
+    }
