@@ -9,7 +9,7 @@ SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12)
 PYTHON ?= $(firstword $(foreach name,python3 python3.12 python3.11 python3.10,$(shell $(name) -c '$(SUPPORTED)' 2>/dev/null && echo $(name))))
 
 APT_RUN := cmake g++ python3-dev python3-venv libgl1 libglib2.0-bin libosmesa6 libportaudio2
-APT_TEST := ffmpeg libasound2-plugins pulseaudio pulseaudio-utils
+APT_TEST := espeak-ng ffmpeg libasound2-plugins pulseaudio pulseaudio-utils
 
 FOLDERS := $(shell find config launch lipsync_robot models msg samples -type d -not -name __pycache__)
 

@@ -144,6 +144,34 @@ def lookahead(
         drawing.curve(picture, [float(at) for at in figures], [each["aperture_r"] for each in figures.values()])
 
 
+@app.command("left-out")
+def left_out(
+    config: Annotated[Path, typer.Argument(help="Settings of the training; people of its first corpus are left out.")] = Path(
+        "config/train/audio2landmark.yaml"
+    ),
+    changes: Annotated[list[str] | None, typer.Argument(help="Settings to change, such as epochs=10.")] = None,
+    always: Annotated[list[str] | None, typer.Option(help="A person who is always trained on; may be given again.")] = None,
+    apc_run: ApcRun = Path("runs/apc_phones"),
+    output: Annotated[Path, typer.Option(help="A folder for a run of each; those in it are not trained again.")] = Path(
+        "runs/left_out"
+    ),
+    json_output: Json = False,
+) -> None:
+    """Trains once for each person, on all others, and scores what it says of them: the most people for the least data."""
+    from .. import settings
+    from ..learning import comparisons
+    from ..learning.audio2landmark import Audio2LandmarkConfig
+
+    loaded = settings.load(Audio2LandmarkConfig, config, changes or [])
+    result = comparisons.left_out(loaded, always or [], apc_run, output)
+    if json_output:
+        print(json.dumps(result, indent=2))
+        return
+    low, high = result["overall_interval"]["aperture_r"]
+    _compare({"overall": result["overall"], "chance": result["chance"], **result["speakers"]}, False)
+    _console().print(f" aperture_r {_figure(low)}…{_figure(high)} in 95 of 100 other draws of people")
+
+
 @app.command("adaptation")
 def adaptation(
     corpus: Corpus,
@@ -164,6 +192,44 @@ def adaptation(
     else:
         both = {f"{name} {when}": figures for when in result for name, figures in result[when]["speakers"].items()}
         _compare({when: result[when]["overall"] for when in result} | dict(sorted(both.items())), False)
+
+
+@app.command("robustness")
+def robustness(
+    corpus: Corpus,
+    prepared: Prepared,
+    split: Split = "test",
+    voices: Annotated[
+        list[Path] | None, typer.Option(help="A folder of speech without faces, in any language; may be given again.")
+    ] = None,
+    apc: Annotated[Path | None, typer.Option(help="APC model; the package's if left out.")] = None,
+    model: Annotated[Path | None, typer.Option(help="audio2landmark model; the package's if left out.")] = None,
+    json_output: Json = False,
+) -> None:
+    """The same clips softer, louder, in noise and in a room; how lips move to other voices, and to what is no speech."""
+    from ..learning import robustness
+    from ..learning.clips import load_split
+    from ..speech.audio2landmark import Audio2Landmark
+
+    network = Audio2Landmark(
+        apc or resource("models/apc.onnx"), model or resource("models/audio2landmark.onnx"), CANONICAL.vertices
+    )
+    predict, data = network.displacements, list(load_split(corpus, prepared, split))
+    worse = robustness.conditions(predict, corpus, data, network.lookahead)
+    opened = robustness.opened(predict, robustness.not_speech(), resource("samples/avonlea.opus"))
+    spoken = {folder.name: robustness.looks_like_speech(predict, folder, network.lookahead) for folder in voices or ()}
+    if json_output:
+        print(json.dumps({"conditions": worse, "opened": opened, "voices": spoken}, indent=2))
+        return
+    _compare(worse, False)
+    mouths = _table("mean opening, of the wide opening of speech", "")
+    for name, share in opened.items():
+        mouths.add_row(name, _figure(share))
+    _console().print(mouths)
+    rhythm = _table("voices", "files", "openings a second", "closed in pauses", "saturated")
+    for name, each in spoken.items():
+        rhythm.add_row(name, str(each["files"]), *map(_figure, list(each.values())[1:]))
+    _console().print(rhythm)
 
 
 def _compare(figures: dict[str, dict[str, float]], as_json: bool) -> None:

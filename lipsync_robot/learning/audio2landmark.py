@@ -189,7 +189,7 @@ def fitted(
     loaders = _loaders(config, training)
     fit.run(module, loaders, once, output, config.epochs, "val_aperture_r", mode="max", patience=config.epochs, resume=resume)
     save(module, output)
-    return module
+    return module.eval()
 
 
 def save(module: Audio2LandmarkTraining, run: Path) -> None:

@@ -90,16 +90,21 @@ class Clips:
 
 def load_split(corpus: Path, prepared: Path, split: str) -> Clips:
     """The kept clips of one split: by the corpus's table, or by person where it has none (see corpus.split_of)."""
+    return load_splits(corpus, prepared).get(split, Clips([]))
+
+
+def load_splits(corpus: Path, prepared: Path) -> dict[str, Clips]:
+    """The kept clips of every split, as load_split."""
     if not corpus.is_dir():
         raise BadInputError(f"{corpus}: no such folder. Name the corpus that was prepared: its table holds the splits.")
     rows = table(corpus)
-    places = []
+    splits: dict[str, Clips] = {}
     for entry in shards.entries(prepared):
         row = rows.get(entry.name) if rows is not None else None
         belongs = split_of(entry.person) if rows is None else row.split if row else None
-        if not entry.dropped and belongs == split:
-            places.append(_place(prepared, entry, row))
-    return Clips(places)
+        if not entry.dropped and belongs:
+            splits.setdefault(belongs, Clips([])).places.append(_place(prepared, entry, row))
+    return splits
 
 
 def load_all(prepared: Path) -> Clips:

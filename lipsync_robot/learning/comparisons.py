@@ -8,8 +8,8 @@ from .. import settings
 from ..audio.mel import lookahead_s
 from ..errors import BadInputError
 from . import adapt, audio2landmark, baselines, evaluation
-from .audio2landmark import Audio2LandmarkConfig
-from .clips import Clip, Clips
+from .audio2landmark import Audio2LandmarkConfig, Audio2LandmarkTraining
+from .clips import Clip, Clips, load_splits
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,52 @@ def lookaheads(
     }
 
 
+def left_out(config: Audio2LandmarkConfig, always: list[str], apc_run: Path, output: Path) -> dict[str, Any]:
+    """Each person of the first corpus scored by a network that never met them, trained on everyone else.
+
+    always: people in every training, who are not scored. Which epoch is best is told by clips of people trained on (splits
+    whose name ends in _seen, which nothing else is done with), so that the person left out tunes nothing.
+    """
+    splits = load_splits(Path(config.corpora[0]), Path(config.prepared[0]))
+    seen = sum((clips for name, clips in splits.items() if name.endswith("_seen")), Clips([]))
+    usable = sum((clips for name, clips in splits.items() if not name.endswith("_seen")), Clips([]))
+    scored: dict[str, list[evaluation.Score]] = {}
+    chance: list[evaluation.Score] = []
+    for person in sorted({place.person for place in usable.places} - set(always)):
+        others = Clips([place for place in usable.places if place.person != person])
+        run = output / person
+        if (run / "network.pt").exists():
+            module = _as_before(config, apc_run, run)
+        else:
+            module = audio2landmark.fitted(config, apc_run, run, others, seen, resume=(run / "last.ckpt").exists())
+        own = [clip for clip in usable if clip.person == person]
+        told = [evaluation.prediction(module.predict, clip, config.lookahead) for clip in own]
+        scored[person] = [evaluation.score(clip, motion) for clip, motion in zip(own, told, strict=True)]
+        chance += [evaluation.score(clip, motion) for clip, motion in zip(own, baselines.chance(own, told), strict=True)]
+    pooled = [score for scores in scored.values() for score in scores]
+    persons = [person for person, scores in scored.items() for _ in scores]
+    return {
+        "overall": evaluation.overall(pooled),
+        "overall_interval": evaluation.interval(pooled, persons),
+        "chance": evaluation.overall(chance),
+        "speakers": {person: evaluation.overall(scores) for person, scores in scored.items()},
+    }
+
+
+def _as_before(config: Audio2LandmarkConfig, apc_run: Path, run: Path) -> Audio2LandmarkTraining:
+    """A finished run, which must have been trained so."""
+    module = audio2landmark.load(run, apc_run)
+    if module.config != config:
+        raise BadInputError(f"{run}: was trained with other settings. Name another --output, or remove it.")
+    return module
+
+
 def _trained(config: Audio2LandmarkConfig, apc_run: Path, run: Path, data: list[Clip]) -> dict[str, float]:
-    finished = run / "network.pt"
-    if finished.exists():
-        module = audio2landmark.load(run, apc_run)
-        if module.config != config:
-            raise BadInputError(f"{run}: was trained with other settings. Name another --output, or remove it.")
+    if (run / "network.pt").exists():
+        module = _as_before(config, apc_run, run)
     else:
         module = audio2landmark.train(config, apc_run, run, resume=(run / "last.ckpt").exists())
-    return evaluation.evaluate(module.eval().predict, data, config.lookahead)
+    return evaluation.evaluate(module.predict, data, config.lookahead)
 
 
 def adaptation(run: Path, apc_run: Path, data: Clips, seconds: float) -> dict[str, Any]:

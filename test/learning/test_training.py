@@ -1,5 +1,6 @@
 """Every training run, small and whole: data to network to ONNX to the robot's own inference."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,25 @@ from numpy.testing import assert_allclose
 from lipsync_robot.audio.mel import SAMPLE_RATE, LogMel
 from lipsync_robot.errors import BadInputError
 from lipsync_robot.inference import Network
-from lipsync_robot.learning import apc, audio2landmark, augment, babble, clips, export, finished, inverse, sound
+from lipsync_robot.learning import (
+    adapt,
+    apc,
+    audio2landmark,
+    augment,
+    babble,
+    clips,
+    comparisons,
+    drawing,
+    evaluation,
+    export,
+    finished,
+    inverse,
+    sound,
+)
+from lipsync_robot.learning.networks import APC
+from lipsync_robot.learning.phones import PHONES
 from lipsync_robot.motors.inverse import InverseModel
+from lipsync_robot.resources import resource
 from lipsync_robot.speech.audio2landmark import Audio2Landmark
 
 
@@ -54,6 +72,128 @@ def test_audio2landmark_from_clips_to_faces(
     model.reset()
     faces = list(model(speech[:SAMPLE_RATE], 0.0))
     assert_allclose([face.points - trained.static.numpy() for face in faces], batch[config.lookahead :], atol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def told(apc_run: Path, speech: np.ndarray) -> Path:
+    """A pack of voices whose phones are known: vowels where it is loud, silence elsewhere."""
+    pack = apc_run.parent / "told.npy"
+    mel = LogMel()(speech)
+    np.save(pack, mel.astype(np.float16))
+    np.save(sound.phones_of(pack), np.where(mel.mean(axis=1) > -50, PHONES.index("AA"), 0).astype(np.int8))
+    return pack
+
+
+def test_apc_learns_to_tell_phones_from_where_it_was(told: Path, apc_run: Path, tmp_path: Path) -> None:
+    config = apc.ApcConfig(
+        [str(told)], str(apc_run), 32, 2, phones_weight=1.0, length=40, batch=4, epochs=6, learning_rate=0.01
+    )
+    network = apc.train(config, tmp_path, resume=False)
+    mel, spoken = np.load(told).astype(np.float32), np.load(sound.phones_of(told))
+    with torch.no_grad():
+        features, _ = network(torch.from_numpy(mel)[None])
+        heard = network.phones(features)[0, config.phones_late :].argmax(-1).numpy()
+    assert (heard == spoken[: -config.phones_late]).mean() > 0.8
+
+
+def test_voices_without_faces_are_learned_from_beside_faces(
+    corpus: Path, prepared: Path, apc_run: Path, told: Path, tmp_path: Path
+) -> None:
+    config = audio2landmark.Audio2LandmarkConfig(
+        [str(corpus)], [str(prepared)], hears="mel", voices=[str(told)], voices_batch=2, phones_weight=1.0, dropout=0.0,
+        units=32, motions=4, length=80, batch=2, draws=24, epochs=4, learning_rate=0.01,
+    )  # fmt: skip
+    trained = audio2landmark.train(config, apc_run, tmp_path, resume=False)
+    mel, spoken = np.load(told).astype(np.float32), np.load(sound.phones_of(told))
+    with torch.no_grad():
+        understood, _ = trained.network.listen(trained.hear(torch.from_numpy(mel)[None]))
+        heard = trained.network.phones(understood)[0, config.lookahead :].argmax(-1).numpy()
+    assert (heard == spoken[: -config.lookahead]).mean() > 0.7
+    again = audio2landmark.load(tmp_path, apc_run)
+    assert_allclose(again.predict(mel[:50]), trained.predict(mel[:50]), atol=1e-5)
+
+
+def test_a_person_is_adapted_to(corpus: Path, prepared: Path, apc_run: Path, tmp_path: Path) -> None:
+    config = audio2landmark.Audio2LandmarkConfig(
+        [str(corpus)], [str(prepared)], units=16, motions=4, length=80, batch=2, draws=4, epochs=1
+    )
+    module = audio2landmark.train(config, apc_run, tmp_path, resume=False)
+    learned, rest = adapt.first_seconds(clips.load_split(corpus, prepared, "val"), 1.5)
+    assert (len(learned), len(rest)) == (1, 1)
+    before, after = (
+        evaluation.evaluate(speaker.predict, learned, config.lookahead) for speaker in (module, adapt.adapted(module, learned))
+    )
+    assert after["D_PL"] < before["D_PL"]
+    assert after["aperture_r"] > before["aperture_r"]
+    with pytest.raises(BadInputError, match="no clip to adapt to"):
+        adapt.adapted(module, clips.Clips([]))
+
+
+VARIANTS = comparisons.variants(resource("config/train/ablations.yaml"))
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_of_the_seeds_predicts_faces(name: str) -> None:
+    """Slice by slice with a carried state it says the same as at once, unless it attends to the whole utterance."""
+    torch.manual_seed(0)
+    module = audio2landmark.Audio2LandmarkTraining(replace(VARIANTS[name], units=16), APC(units=24, layers=1)).eval()
+    mel = torch.randn(2, 40, 80)
+    with torch.no_grad():
+        heard = module.hear(mel)
+        at_once, _ = module.network(heard)
+        first, state = module.network(heard[:, :17])
+        second, _ = module.network(heard[:, 17:], state)
+    assert at_once.shape == (2, 40, 468, 3)
+    assert not torch.allclose(at_once[0], at_once[1])
+    if not VARIANTS[name].heads:
+        assert_allclose(torch.cat([first, second], dim=1), at_once, atol=1e-5)
+
+
+def test_variants_and_look_aheads_are_trained_once_and_scored(
+    corpus: Path, prepared: Path, apc_run: Path, tmp_path: Path
+) -> None:
+    data = list(clips.load_split(corpus, prepared, "val"))
+    tiny = {
+        "corpora": [str(corpus)],
+        "prepared": [str(prepared)],
+        "units": 8,
+        "length": 40,
+        "batch": 2,
+        "draws": 2,
+        "epochs": 1,
+    }
+    sliced = audio2landmark.Audio2LandmarkConfig(**tiny, network="sliced", compress="mean", lookahead=12)
+    table = comparisons.ablations({"mean": sliced}, apc_run, tmp_path, data)
+    assert set(table) == {"mean", "random"}
+    assert {"D_P", "D_V", "D_PL", "D_VL", "D_AL", "D_AE", "aperture_r"} <= set(table["mean"])
+    written = (tmp_path / "mean/network.pt").stat().st_mtime_ns
+    assert comparisons.ablations({"mean": sliced}, apc_run, tmp_path, data) == table
+    assert (tmp_path / "mean/network.pt").stat().st_mtime_ns == written
+    with pytest.raises(BadInputError, match="was trained with other settings"):
+        comparisons.ablations({"mean": replace(sliced, heads=16)}, apc_run, tmp_path, data)
+    streaming = audio2landmark.Audio2LandmarkConfig(**tiny, motions=4)
+    curve = comparisons.lookaheads(streaming, [0, 4], apc_run, tmp_path, data)
+    assert list(curve) == ["20", "100"]
+    drawing.curve(tmp_path / "curve.png", [20, 100], [figures["aperture_r"] for figures in curve.values()])
+    assert (tmp_path / "curve.png").exists()
+
+
+def test_people_are_left_out_in_turn(prepared: Path, apc_run: Path, tmp_path: Path) -> None:
+    table = "speaker\tclip\tsplit\na\tone\tval_seen\na\ttwo\ttrain\nb\tone\ttest\nb\ttwo\tval\n"
+    (tmp_path / "splits.tsv").write_text(table)
+    config = audio2landmark.Audio2LandmarkConfig(
+        [str(tmp_path)], [str(prepared)], units=8, motions=4, length=40, batch=2, draws=2, epochs=1
+    )
+    result = comparisons.left_out(config, ["a"], apc_run, tmp_path / "runs")
+    assert list(result["speakers"]) == ["b"]
+    assert np.isfinite(result["overall"]["aperture_r"])
+    assert {"overall_interval", "chance"} <= set(result)
+
+
+def test_a_variant_with_a_mistake_is_named(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("shared: {corpora: [], prepared: []}\nvariants:\n  odd: {compres: last}\n")
+    with pytest.raises(BadInputError, match=r"bad.yaml: odd: unknown setting 'compres'. Did you mean 'compress'\?"):
+        comparisons.variants(tmp_path / "bad.yaml")
 
 
 def test_stretches_are_late_by_the_look_ahead(corpus: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
