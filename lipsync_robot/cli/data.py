@@ -68,8 +68,13 @@ def prepare(
     elif corpus.has_sound(folder):
         from ..learning import sound
 
+        if output.exists():
+            if transcripts and not sound.phones_of(output).exists():
+                raise BadInputError(f"{output}: was packed without transcripts. Remove it to pack it with them.")
+            console.print(f" {output} is there already; remove it to pack it anew")
+            return
         spoken = sound.Spoken(transcripts, language) if transcripts else None
-        for line in [] if output.exists() else sound.prepare(folder, output, workers, spoken):
+        for line in sound.prepare(folder, output, workers, spoken):
             console.print(f" dropped {line}")
     else:
         raise BadInputError(f"{folder}: holds no video and no sound. docs/training.md shows how a corpus is laid out.")

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
@@ -14,6 +14,9 @@ from ..errors import BadInputError
 from ..face.landmarks import CANONICAL
 from ..resources import resource
 
+if TYPE_CHECKING:
+    from ..learning.clips import Clips
+
 app = typer.Typer(help="How good the models are, on people they never met.", no_args_is_help=True)
 
 MOST_TRAINING = 1000  # clips that the baselines learn from
@@ -21,10 +24,14 @@ PLAIN_WIDTH = 110  # characters, of a table that goes to a file or a program
 PER_GROUP = ("aperture_r", "aperture_r_in_speech", "width_r", "closure_recall", "closure_precision", "D_PL", "D_AL", "lag_ms")
 COMPARED = ("D_P", "D_V", "D_PL", "D_VL", "D_AL", "D_AE", "aperture_r", "width_r", "closure_recall", "false_alarms")
 
+TRAINING, ABLATIONS = "config/train/audio2landmark.yaml", "config/train/ablations.yaml"
+
 Corpus = Annotated[Path, typer.Option("--data", help="The corpus, with its splits.tsv or clips.tsv.")]
 Prepared = Annotated[Path, typer.Option(help="Where `data prepare` put it.")]
 Split = Annotated[str, typer.Option(help="The split to score.")]
 ApcRun = Annotated[Path, typer.Option("--apc", help="The run of `train apc` to build on.")]
+Config = Annotated[Path | None, typer.Option(help=f"Settings of the training; {TRAINING} if left out.")]
+Changes = Annotated[list[str] | None, typer.Argument(help="Settings to change, such as epochs=10.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
 
 
@@ -62,12 +69,7 @@ def audio2landmark(
     network = Audio2Landmark(
         apc or resource("models/apc.onnx"), model or resource("models/audio2landmark.onnx"), CANONICAL.vertices
     )
-    data = list(load_split(corpus, prepared, split))
-    if not data:
-        raise BadInputError(
-            f"{prepared}: no clip of split {split!r}. Choose one that {corpus}'s table names, "
-            f"or run: lipsync-robot data prepare {corpus} --output {prepared}"
-        )
+    data = list(_clips(corpus, prepared, split))
     training = list(load_split(train_corpus or corpus, train_prepared or prepared, "train").sample(MOST_TRAINING))
     rows = table(corpus) or {}
     groups = _groups({name: row.columns for name, row in rows.items()}, group, [clip.name for clip in data])
@@ -92,9 +94,10 @@ def audio2landmark(
 def ablations(
     corpus: Corpus,
     prepared: Prepared,
-    config: Annotated[Path, typer.Argument(help="What all share, and each variant's difference.")] = Path(
-        "config/train/ablations.yaml"
-    ),
+    config: Annotated[
+        Path | None,
+        typer.Option(help=f"What all share, and what differs in each; {ABLATIONS} if left out."),
+    ] = None,
     split: Split = "test",
     apc_run: ApcRun = Path("runs/apc"),
     output: Annotated[Path, typer.Option(help="A folder for a run of each; those in it are not trained again.")] = Path(
@@ -104,18 +107,20 @@ def ablations(
 ) -> None:
     """Trains and scores the seeds' variants: with and without APC, attention, pooling, weights on parts, standardising."""
     from ..learning import comparisons
-    from ..learning.clips import load_split
 
-    data = list(load_split(corpus, prepared, split))
-    _compare(comparisons.ablations(comparisons.variants(config), apc_run, output, data), json_output)
+    data = list(_clips(corpus, prepared, split))
+    _compare(
+        comparisons.ablations(comparisons.variants(config or resource(ABLATIONS)), apc_run, output, data),
+        json_output,
+    )
 
 
 @app.command("lookahead")
 def lookahead(
     corpus: Corpus,
     prepared: Prepared,
-    config: Annotated[Path, typer.Argument(help="Settings of the training.")] = Path("config/train/audio2landmark.yaml"),
-    changes: Annotated[list[str] | None, typer.Argument(help="Settings to change, such as epochs=10.")] = None,
+    changes: Changes = None,
+    config: Config = None,
     milliseconds: Annotated[str, typer.Option(help="Look-aheads to train, half window of 20 ms included; 0 is as 20.")] = (
         "20,40,60,80,160,300"
     ),
@@ -131,14 +136,15 @@ def lookahead(
     from .. import settings
     from ..learning import comparisons, drawing
     from ..learning.audio2landmark import Audio2LandmarkConfig
-    from ..learning.clips import load_split
 
+    if picture:
+        picture.parent.mkdir(parents=True, exist_ok=True)
     try:
         hops = sorted({max(0, round(float(text) / 20) - 1) for text in milliseconds.split(",")})
     except ValueError:
         raise BadInputError(f"--milliseconds {milliseconds!r}: give numbers with commas between, such as 20,60,160.") from None
-    loaded = settings.load(Audio2LandmarkConfig, config, changes or [])
-    figures = comparisons.lookaheads(loaded, hops, apc_run, output, list(load_split(corpus, prepared, split)))
+    loaded = settings.load(Audio2LandmarkConfig, config or resource(TRAINING), changes or [])
+    figures = comparisons.lookaheads(loaded, hops, apc_run, output, list(_clips(corpus, prepared, split)))
     _compare(figures, json_output)
     if picture:
         drawing.curve(picture, [float(at) for at in figures], [each["aperture_r"] for each in figures.values()])
@@ -146,10 +152,8 @@ def lookahead(
 
 @app.command("left-out")
 def left_out(
-    config: Annotated[Path, typer.Argument(help="Settings of the training; people of its first corpus are left out.")] = Path(
-        "config/train/audio2landmark.yaml"
-    ),
-    changes: Annotated[list[str] | None, typer.Argument(help="Settings to change, such as epochs=10.")] = None,
+    changes: Changes = None,
+    config: Config = None,
     always: Annotated[list[str] | None, typer.Option(help="A person who is always trained on; may be given again.")] = None,
     apc_run: ApcRun = Path("runs/apc_phones"),
     output: Annotated[Path, typer.Option(help="A folder for a run of each; those in it are not trained again.")] = Path(
@@ -157,12 +161,16 @@ def left_out(
     ),
     json_output: Json = False,
 ) -> None:
-    """Trains once for each person, on all others, and scores what it says of them: the most people for the least data."""
+    """Trains once for each person of the first corpus, on all others, and scores what it says of them.
+
+    In GRID one man has nearly all clips, and the splits that tell the best epoch:
+    name him with --always s1.
+    """
     from .. import settings
     from ..learning import comparisons
     from ..learning.audio2landmark import Audio2LandmarkConfig
 
-    loaded = settings.load(Audio2LandmarkConfig, config, changes or [])
+    loaded = settings.load(Audio2LandmarkConfig, config or resource(TRAINING), changes or [])
     result = comparisons.left_out(loaded, always or [], apc_run, output)
     if json_output:
         print(json.dumps(result, indent=2))
@@ -184,9 +192,8 @@ def adaptation(
 ) -> None:
     """What `lipsync-robot adapt` brings each person of a split, on clips that it did not learn from."""
     from ..learning import comparisons
-    from ..learning.clips import load_split
 
-    result = comparisons.adaptation(run, apc_run, load_split(corpus, prepared, split), seconds)
+    result = comparisons.adaptation(run, apc_run, _clips(corpus, prepared, split), seconds)
     if json_output:
         print(json.dumps(result, indent=2))
     else:
@@ -208,13 +215,12 @@ def robustness(
 ) -> None:
     """The same clips softer, louder, in noise and in a room; how lips move to other voices, and to what is no speech."""
     from ..learning import robustness
-    from ..learning.clips import load_split
     from ..speech.audio2landmark import Audio2Landmark
 
     network = Audio2Landmark(
         apc or resource("models/apc.onnx"), model or resource("models/audio2landmark.onnx"), CANONICAL.vertices
     )
-    predict, data = network.displacements, list(load_split(corpus, prepared, split))
+    predict, data = network.displacements, list(_clips(corpus, prepared, split))
     worse = robustness.conditions(predict, corpus, data, network.lookahead)
     opened = robustness.opened(predict, robustness.not_speech(), resource("samples/avonlea.opus"))
     spoken = {folder.name: robustness.looks_like_speech(predict, folder, network.lookahead) for folder in voices or ()}
@@ -230,6 +236,19 @@ def robustness(
     for name, each in spoken.items():
         rhythm.add_row(name, str(each["files"]), *map(_figure, list(each.values())[1:]))
     _console().print(rhythm)
+
+
+def _clips(corpus: Path, prepared: Path, split: str) -> "Clips":
+    """The prepared clips of a split, at least one."""
+    from ..learning.clips import load_split
+
+    found = load_split(corpus, prepared, split)
+    if not len(found):
+        raise BadInputError(
+            f"{prepared}: no clip of split {split!r}. Choose one that {corpus}'s table names, "
+            f"or run: lipsync-robot data prepare {corpus} --output {prepared}"
+        )
+    return found
 
 
 def _compare(figures: dict[str, dict[str, float]], as_json: bool) -> None:

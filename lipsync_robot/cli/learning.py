@@ -43,7 +43,7 @@ def train_audio2landmark(
     config: Annotated[Path, typer.Argument(help="Settings, such as config/train/audio2landmark.yaml.")],
     changes: Changes = None,
     apc_run: Annotated[Path, typer.Option("--apc", help="The run of `train apc` whose representation to build on.")] = Path(
-        "runs/apc"
+        "runs/apc_phones"
     ),
     output: Output = Path("runs/audio2landmark"),
     model: Model = Path("models/audio2landmark.onnx"),
@@ -108,7 +108,7 @@ def export_run(
         list[Path], typer.Argument(help="A finished run of `train apc`; or of `train audio2landmark`, several to be averaged.")
     ],
     model: Model,
-    apc_run: Annotated[Path, typer.Option("--apc", help="The APC run under an audio2landmark run.")] = Path("runs/apc"),
+    apc_run: Annotated[Path, typer.Option("--apc", help="The APC run under an audio2landmark run.")] = Path("runs/apc_phones"),
     precision: Annotated[Precision, typer.Option(help="Of the weights; fp16 is half the size, int8 a quarter.")] = "fp32",
     recording: Annotated[
         Path | None, typer.Option(help="Speech to compare the model with torch on; the package's if left out.")
@@ -129,7 +129,7 @@ def adapt(
     model: Model,
     run: Annotated[Path, typer.Option(help="The run of `train audio2landmark` to go on from.")] = Path("runs/audio2landmark"),
     apc_run: Annotated[Path, typer.Option("--apc", help="The APC run under it.")] = Path("runs/apc_phones"),
-    seconds: Annotated[float, typer.Option(help="Of video to learn from, at most.")] = 15.0,
+    seconds: Annotated[float, typer.Option(help="Of video to learn from: whole clips until they last so long.")] = 15.0,
     output: Output = Path("runs/adapted"),
 ) -> None:
     """A model that opens its mouth as one person does, from some seconds of video of them."""

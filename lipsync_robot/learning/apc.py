@@ -11,14 +11,15 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader, random_split
+from torch.utils.data import DataLoader
 
+from ..errors import BadInputError
 from . import augment, fit
 from .networks import APC
 from .phones import UNKNOWN
 from .sound import Sequences
 
-HELD_OUT = 0.03  # share of the sequences that decides which weights are best
+HELD_OUT = 0.03  # share of each pack, its end, that decides which weights are best
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,13 @@ class ApcTraining(lightning.LightningModule):
 def train(config: ApcConfig, output: Path, resume: bool) -> APC:
     """Trains, keeping checkpoints and network.pt under output; with resume, goes on from the last one -> the network."""
     lightning.seed_everything(config.seed)
-    data = Sequences([Path(path) for path in config.data], config.length)
-    held_out = max(1, round(HELD_OUT * len(data)))
-    split = random_split(data, [len(data) - held_out, held_out], torch.Generator().manual_seed(0))
-    loaders = [DataLoader(part, config.batch, shuffle=i == 0, drop_last=i == 0) for i, part in enumerate(split)]
+    packs = [Path(path) for path in config.data]
+    data = Sequences(packs, config.length, HELD_OUT)
+    held_out = Sequences(packs, config.length, HELD_OUT, from_held_out=True)
+    if not len(data) or not len(held_out):
+        raise BadInputError(f"The packed voices are too short for {config.length} frames at once. Add voices, or lower length.")
+    fit.begin(output, asdict(config), resume)
+    loaders = [DataLoader(data, config.batch, shuffle=True, drop_last=True), DataLoader(held_out, config.batch)]
     module = ApcTraining(config)
     if config.start:
         module.network = load(Path(config.start) / "network.pt").train()
@@ -99,7 +103,7 @@ def train(config: ApcConfig, output: Path, resume: bool) -> APC:
 
 def load(path: Path) -> APC:
     """The network of a finished run, from its network.pt, ready for use."""
-    saved = torch.load(path, map_location="cpu", weights_only=True)
+    saved = fit.saved(path)
     network = APC(saved["config"]["units"], saved["config"]["layers"])
     network.load_state_dict(saved["state"])
     return network.eval()

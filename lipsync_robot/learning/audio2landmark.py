@@ -1,9 +1,10 @@
 """Training of audio2landmark on talking-head clips, over a frozen APC. Seed 001, section 2.4 (final: summer report 3.1)."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import lightning
 import numpy as np
@@ -17,11 +18,11 @@ from ..audio.mel import BANDS
 from ..errors import BadInputError
 from ..face import scores
 from ..face.landmarks import LOWER_LIP, POINTS, UPPER_LIP
-from . import apc, augment, clips, evaluation, fit
+from . import apc, augment, clips, evaluation, fit, sound
 from .networks import APC, Audio2Landmark, Sliced
 from .phones import SILENCE, UNKNOWN
-from .sound import Sequences
 
+LEAST_STD_CM = 0.01  # of a coordinate, for standardising: stiller ones are FaceMesh's jitter
 NEARLY_CLOSED_CM = 0.12  # of opening, more than at rest
 TYPICAL = 1000  # clips at most that the face at rest and the principal motions are taken from
 
@@ -120,6 +121,8 @@ class Audio2LandmarkTraining(lightning.LightningModule):
         The least squares of an uncertain closure is a mouth half open, which no listener forgives: closures weigh more.
         """
         error = predicted - face
+        if self.config.standardised and isinstance(self.network, Sliced):
+            error = error / self.network.std.view(POINTS, 3)
         points = (error.square().sum(-1) * self.point_weights).mean(-1)
         opening = error[..., UPPER_LIP, 1] - error[..., LOWER_LIP, 1]
         opened = (face[..., UPPER_LIP, 1] - face[..., LOWER_LIP, 1]).clamp_min(0)
@@ -135,6 +138,8 @@ class Audio2LandmarkTraining(lightning.LightningModule):
         faces = torch.where(silent, SILENCE, UNKNOWN)[:, None].expand(-1, spoken.shape[1])
         late = self.config.lookahead
         said = torch.cat([faces, spoken])[:, : spoken.shape[1] - late].flatten()
+        if (said == UNKNOWN).all():
+            return understood.new_zeros(())
         told = self.network.phones(understood[:, late:]).flatten(0, 1)
         return cross_entropy(told, said, ignore_index=UNKNOWN, label_smoothing=0.05)
 
@@ -162,6 +167,8 @@ def _sample(data: clips.Clips) -> np.ndarray:
 
 def train(config: Audio2LandmarkConfig, apc_run: Path, output: Path, resume: bool) -> Audio2LandmarkTraining:
     """Trains over the APC of apc_run, keeping checkpoints and network.pt under output -> the best on the `val` speakers."""
+    if len(config.corpora) != len(config.prepared):
+        raise BadInputError(f"{len(config.corpora)} corpora but {len(config.prepared)} prepared folders: give one for each.")
     folders = [(Path(corpus), Path(prepared)) for corpus, prepared in zip(config.corpora, config.prepared, strict=True)]
     training = sum((clips.load_split(*folder, "train") for folder in folders), clips.Clips([]))
     validation = sum((clips.load_split(*folder, split) for folder in folders for split in ("val", "dev")), clips.Clips([]))
@@ -174,6 +181,12 @@ def fitted(
     """As train, on the clips given."""
     if not len(training) or not len(validation):
         raise BadInputError(f"{', '.join(config.prepared)}: no prepared clip of split train, or none of val or dev.")
+    if config.voices and config.network != "streaming":
+        raise BadInputError("voices are learned from by the streaming network only: leave them out, or set network: streaming.")
+    for pack in map(Path, config.voices):
+        if not sound.phones_of(pack).exists():
+            raise BadInputError(f"{pack}: its phones are not known. Prepare it with --transcripts, or leave it out of voices.")
+    fit.begin(output, asdict(config), resume)
     lightning.seed_everything(config.seed)
     module = Audio2LandmarkTraining(config, apc.load(apc_run / "network.pt"), validation)
     typical = training.sample(TYPICAL)
@@ -184,7 +197,7 @@ def fitted(
         module.network.static = module.static.flatten()
         if config.standardised:
             sample = torch.from_numpy(_sample(typical))
-            module.network.mean, module.network.std = sample.mean(0), sample.std(0)
+            module.network.mean, module.network.std = sample.mean(0), sample.std(0).clamp_min(LEAST_STD_CM)
     once: DataLoader = DataLoader([0])  # type: ignore[arg-type]
     loaders = _loaders(config, training)
     fit.run(module, loaders, once, output, config.epochs, "val_aperture_r", mode="max", patience=config.epochs, resume=resume)
@@ -196,7 +209,7 @@ def save(module: Audio2LandmarkTraining, run: Path) -> None:
     """Writes the run's network.pt, which load reads."""
     run.mkdir(parents=True, exist_ok=True)
     saved = {"config": asdict(module.config), "state": module.network.state_dict(), "static": module.static}
-    torch.save(saved, run / "network.pt")
+    torch.save({**saved, "apc": digest(module.representation)}, run / "network.pt")
 
 
 def _loaders(config: Audio2LandmarkConfig, training: clips.Clips) -> dict[str, DataLoader]:
@@ -205,16 +218,26 @@ def _loaders(config: Audio2LandmarkConfig, training: clips.Clips) -> dict[str, D
     sampler = WeightedRandomSampler(stretches.person_weights(config.person_power), config.draws)
     loaders: dict[str, DataLoader] = {"faces": DataLoader(stretches, config.batch, sampler=sampler, drop_last=True)}
     if config.voices:
-        voices = Sequences([Path(pack) for pack in config.voices], config.length)
+        voices = sound.Sequences([Path(pack) for pack in config.voices], config.length)
         drawn = RandomSampler(voices, num_samples=config.draws // config.batch * config.voices_batch)
         loaders["voices"] = DataLoader(voices, config.voices_batch, sampler=drawn, drop_last=True)
     return loaders
 
 
 def load(run: Path, apc_run: Path) -> Audio2LandmarkTraining:
-    """The module of a finished run, from its network.pt, ready for use."""
-    saved: dict[str, Any] = torch.load(run / "network.pt", map_location="cpu", weights_only=True)
-    module = Audio2LandmarkTraining(Audio2LandmarkConfig(**saved["config"]), apc.load(apc_run / "network.pt"))
+    """The module of a finished run, from its network.pt, ready for use. Raises BadInputError."""
+    saved = fit.saved(run / "network.pt")
+    if "static" not in saved:
+        raise BadInputError(f"{run}: is no run of `train audio2landmark`.")
+    representation = apc.load(apc_run / "network.pt")
+    if saved["apc"] != digest(representation):
+        raise BadInputError(f"{run}: was not trained over {apc_run}. Name with --apc the run that it was trained over.")
+    module = Audio2LandmarkTraining(Audio2LandmarkConfig(**saved["config"]), representation)
     module.network.load_state_dict(saved["state"])
     module.static = saved["static"]
     return module.eval()
+
+
+def digest(representation: APC) -> str:
+    """Tells one trained APC from another of the same shape."""
+    return hashlib.sha256(next(representation.gru.parameters()).detach().cpu().numpy().tobytes()).hexdigest()[:16]

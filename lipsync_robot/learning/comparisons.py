@@ -9,7 +9,7 @@ from ..audio.mel import lookahead_s
 from ..errors import BadInputError
 from . import adapt, audio2landmark, baselines, evaluation
 from .audio2landmark import Audio2LandmarkConfig, Audio2LandmarkTraining
-from .clips import Clip, Clips, load_splits
+from .clips import Clip, Clips, load_split, load_splits
 
 
 @dataclass(frozen=True)
@@ -47,34 +47,44 @@ def lookaheads(
 
 
 def left_out(config: Audio2LandmarkConfig, always: list[str], apc_run: Path, output: Path) -> dict[str, Any]:
-    """Each person of the first corpus scored by a network that never met them, trained on everyone else.
+    """Each person of the first corpus scored by a network that never met them, trained on all others and other corpora.
 
     always: people in every training, who are not scored. Which epoch is best is told by clips of people trained on (splits
     whose name ends in _seen, which nothing else is done with), so that the person left out tunes nothing.
     """
     splits = load_splits(Path(config.corpora[0]), Path(config.prepared[0]))
-    seen = sum((clips for name, clips in splits.items() if name.endswith("_seen")), Clips([]))
-    usable = sum((clips for name, clips in splits.items() if not name.endswith("_seen")), Clips([]))
-    scored: dict[str, list[evaluation.Score]] = {}
-    chance: list[evaluation.Score] = []
-    for person in sorted({place.person for place in usable.places} - set(always)):
-        others = Clips([place for place in usable.places if place.person != person])
+    seen = [place for name, clips in splits.items() if name.endswith("_seen") for place in clips.places]
+    usable = [place for name, clips in splits.items() if not name.endswith("_seen") for place in clips.places]
+    elsewhere = [
+        place
+        for corpus, prepared in zip(config.corpora[1:], config.prepared[1:], strict=True)
+        for place in load_split(Path(corpus), Path(prepared), "train").places
+    ]
+    own, told, persons = [], [], []
+    for person in sorted({place.person for place in usable} - set(always)):
+        tuning = Clips([place for place in seen if place.person != person])
+        if not len(tuning):
+            raise BadInputError(f"{person} alone is in the splits ..._seen, which tell the best epoch: give --always {person}.")
         run = output / person
         if (run / "network.pt").exists():
             module = _as_before(config, apc_run, run)
         else:
-            module = audio2landmark.fitted(config, apc_run, run, others, seen, resume=(run / "last.ckpt").exists())
-        own = [clip for clip in usable if clip.person == person]
-        told = [evaluation.prediction(module.predict, clip, config.lookahead) for clip in own]
-        scored[person] = [evaluation.score(clip, motion) for clip, motion in zip(own, told, strict=True)]
-        chance += [evaluation.score(clip, motion) for clip, motion in zip(own, baselines.chance(own, told), strict=True)]
-    pooled = [score for scores in scored.values() for score in scores]
-    persons = [person for person, scores in scored.items() for _ in scores]
+            others = Clips([place for place in usable if place.person != person] + elsewhere)
+            module = audio2landmark.fitted(config, apc_run, run, others, tuning, resume=(run / "last.ckpt").exists())
+        clips = list(Clips([place for place in usable if place.person == person]))
+        own += clips
+        told += [evaluation.prediction(module.predict, clip, config.lookahead) for clip in clips]
+        persons += [person] * len(clips)
+    scored = [evaluation.score(clip, motion) for clip, motion in zip(own, told, strict=True)]
+    chance = [evaluation.score(clip, motion) for clip, motion in zip(own, baselines.chance(own, told), strict=True)]
     return {
-        "overall": evaluation.overall(pooled),
-        "overall_interval": evaluation.interval(pooled, persons),
+        "overall": evaluation.overall(scored),
+        "overall_interval": evaluation.interval(scored, persons),
         "chance": evaluation.overall(chance),
-        "speakers": {person: evaluation.overall(scores) for person, scores in scored.items()},
+        "speakers": {
+            name: evaluation.overall([score for score, person in zip(scored, persons, strict=True) if person == name])
+            for name in sorted(set(persons))
+        },
     }
 
 

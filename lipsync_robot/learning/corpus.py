@@ -34,11 +34,9 @@ class Layout(NamedTuple):
 
     def sound(self, name: str) -> Path:
         """The sound file of that name, else the video with its own sound."""
-        candidates = [
-            *(Path(self.sounds, name + suffix) for suffix in SOUND),
-            *(Path(self.videos, name + end) for end in VIDEO),
-        ]
-        return next((path for path in candidates if path.exists()), candidates[-1])
+        suffixes = [(self.sounds, suffix) for suffix in SOUND] + [(self.videos, suffix) for suffix in VIDEO]
+        paths = (Path(folder, name + end) for folder, suffix in suffixes for end in (suffix, suffix.upper()))
+        return next(path for path in paths if path.exists())
 
 
 class Row(NamedTuple):
@@ -72,7 +70,7 @@ def has_video(corpus: Path) -> bool:
 
 
 def has_sound(corpus: Path) -> bool:
-    return any(path.suffix in SOUND for path in corpus.rglob("*"))
+    return any(path.suffix.lower() in SOUND for path in corpus.rglob("*"))
 
 
 def table(corpus: Path) -> dict[str, Row] | None:

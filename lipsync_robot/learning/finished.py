@@ -1,6 +1,5 @@
 """A finished training run to the model that the robot runs, compared with torch on real speech before it is written."""
 
-import pickle
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +13,7 @@ from ..audio import files
 from ..audio.mel import LogMel
 from ..errors import BadInputError
 from ..inference import Network
-from . import apc, audio2landmark, export, networks
+from . import apc, audio2landmark, export, fit, networks
 
 TOLERANCE: dict[export.Precision, float] = {"fp32": 1e-3, "fp16": 0.01, "int8": 0.1}  # of any output at any hop
 UNITS = {"apc": "of features in -1..1", "audio2landmark": "cm"}
@@ -75,8 +74,8 @@ def _audio2landmark(
     """As _apc, over the representation of apc_run."""
     modules = [_member(run, apc_run) for run in runs]
     representation, lookahead = modules[0].representation, modules[0].config.lookahead
-    if any(module.config.lookahead != lookahead for module in modules):
-        raise ExportError(f"{', '.join(map(str, runs))}: differ in look-ahead. Join runs of the same.")
+    if len({(module.config.lookahead, module.config.units) for module in modules}) > 1:
+        raise ExportError(f"{', '.join(map(str, runs))}: differ in look-ahead or units. Join runs of the same.")
     units = representation.gru.hidden_size
     parts = {"apc+mel": slice(None), "apc": slice(units), "mel": slice(units, None)}
     members = [module.network for module in modules]
@@ -88,12 +87,7 @@ def _audio2landmark(
 def _member(run: Path, apc_run: Path) -> audio2landmark.Audio2LandmarkTraining:
     if _kind(apc_run) != "apc":
         raise ExportError(f"{apc_run}: not a run of `train apc`. Name with --apc the one under {run}.")
-    try:
-        module = audio2landmark.load(run, apc_run)
-    except RuntimeError as error:  # the shapes are others
-        raise ExportError(
-            f"{run}: was not trained over {apc_run}. Name with --apc the run that it was trained over."
-        ) from error
+    module = audio2landmark.load(run, apc_run)
     if not isinstance(module.network, networks.Audio2Landmark):
         raise ExportError(f"{run}: is a sliced network, for comparison only; a robot runs streaming ones.")
     return module
@@ -101,15 +95,9 @@ def _member(run: Path, apc_run: Path) -> audio2landmark.Audio2LandmarkTraining:
 
 def _kind(run: Path) -> str:
     """By what its network.pt holds: audio2landmark's a static face, APC's a post-net."""
-    path = run / "network.pt"
-    if not path.is_file():
-        raise ExportError(f"{path}: no such file. Give the folder of a finished run of `lipsync-robot train`.")
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ExportError(f"{path}: cannot be read as what a training run saves. Train it anew.") from error
+    saved = fit.saved(run / "network.pt")
     if "static" in saved:
         return "audio2landmark"
     if "post.weight" in saved.get("state", {}):
         return "apc"
-    raise ExportError(f"{path}: holds neither an APC nor an audio2landmark network; other kinds cannot be exported.")
+    raise ExportError(f"{run}: holds neither an APC nor an audio2landmark network; other kinds cannot be exported.")

@@ -1,7 +1,9 @@
 """What every training run shares: checkpoints, resume, early stop, TensorBoard, precision, one learning-rate schedule."""
 
+import json
+import pickle
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import lightning
 import torch
@@ -9,6 +11,8 @@ from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, Mode
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch.utils.data import DataLoader
+
+from ..errors import BadInputError
 
 GRADIENT_NORM = 1.0  # seed 001, section 2.4.2
 
@@ -54,3 +58,22 @@ def run(
     module.load_state_dict(state)
     assert best.best_model_score is not None
     return float(best.best_model_score)
+
+
+def begin(run: Path, settings: dict[str, Any], resume: bool) -> None:
+    """Notes what a run is trained with. Raises BadInputError where it would go on with other settings than it began with."""
+    noted = run / "settings.json"
+    if resume and noted.exists() and json.loads(noted.read_text()) != settings:
+        raise BadInputError(f"{run}: was begun with other settings, which {noted} holds. Name another --output, or start anew.")
+    run.mkdir(parents=True, exist_ok=True)
+    noted.write_text(json.dumps(settings, indent=2))
+
+
+def saved(network: Path) -> dict[str, Any]:
+    """What a finished run's network.pt holds. Raises BadInputError."""
+    if not network.is_file():
+        raise BadInputError(f"{network}: no such file. Give the folder of a finished run of `lipsync-robot train`.")
+    try:
+        return torch.load(network, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise BadInputError(f"{network}: cannot be read as what a training run saves. Train it anew.") from error

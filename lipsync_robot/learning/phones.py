@@ -49,11 +49,16 @@ def transcripts(table: Path, folder: str) -> dict[str, list[Word]]:
 
     phones: ARPAbet, words split by `|`. Texts with digits are left out: how they were said is not known.
     """
+    if not table.is_file():
+        raise BadInputError(f"{table}: no such file. --transcripts takes a table of corpus, file, text[, phones].")
     with table.open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         next(rows)
         said = {}
-        for corpus, name, text, *spelt in rows:
+        for line, row in enumerate(rows, 2):
+            if len(row) < 3:
+                raise BadInputError(f"{table}: line {line} has {len(row)} columns. It needs corpus, file, text[, phones].")
+            corpus, name, text, *spelt = row
             words = _WORD.findall(text.lower())
             if corpus != folder or not words or re.search(r"\d", text):
                 continue

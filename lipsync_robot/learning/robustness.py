@@ -74,7 +74,7 @@ def conditions(predict: evaluation.Predict, corpus: Path, data: list[Clip], look
 
 def _heard(corpus: Path, clip: Clip) -> np.ndarray:
     """(n,) samples, as long as the clip's log-mel."""
-    begin = round(clip.start_s * FRAME_RATE) * SAMPLE_RATE // FRAME_RATE
+    begin = round(clip.start_s * SAMPLE_RATE)
     length = len(clip.mel) * SAMPLE_RATE // FRAME_RATE
     samples = files.read(layout(corpus).sound(clip.name))[begin : begin + length]
     return np.pad(samples, (0, length - len(samples)))
@@ -113,7 +113,7 @@ def looks_like_speech(predict: evaluation.Predict, folder: Path, lookahead: int,
     rate_hz: openings a second of speech, natural at 3 to 7; closed_in_pauses: share of the hops of a pause of 0.4 s or more
     in which the mouth is within a tenth of its wide opening from rest; saturated: share of speech within 2 % of the widest.
     """
-    paths = sorted(path for path in folder.rglob("*") if path.suffix in SOUND)
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SOUND)
     rates, paused, saturated = [], [], []
     for path in track(paths[:: max(1, len(paths) // most)][:most], f"hearing {folder.name}"):
         mel = LogMel()(files.read(path))
@@ -123,7 +123,7 @@ def looks_like_speech(predict: evaluation.Predict, folder: Path, lookahead: int,
         spoken = speech_frames(mel)
         if spoken.sum() < FRAME_RATE // 2 or wide - rest < 1e-3:
             continue
-        rates.append(_rate(opening[spoken]))
+        rates.append(_rate(opening, spoken))
         pauses = _inside_pauses(loudness(mel) > -LOUD_DB)
         paused += ((opening[pauses] - rest) < 0.1 * (wide - rest)).tolist()
         saturated.append(float((opening[spoken] > 0.98 * opening.max()).mean()))
@@ -135,10 +135,10 @@ def looks_like_speech(predict: evaluation.Predict, folder: Path, lookahead: int,
     }
 
 
-def _rate(opening: np.ndarray) -> float:
-    """Openings (hops,) that stand out of what lies around them, a second."""
+def _rate(opening: np.ndarray, spoken: np.ndarray) -> float:
+    """Openings (hops,) in speech that stand out of what lies around them, a second of it."""
     peaks, _ = find_peaks(opening, prominence=PROMINENT * np.ptp(opening))
-    return len(peaks) * FRAME_RATE / len(opening)
+    return spoken[peaks].sum() * FRAME_RATE / spoken.sum()
 
 
 def _inside_pauses(loud: np.ndarray, shortest: int = 20, margin: int = 10) -> np.ndarray:

@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose
 from lipsync_robot.audio.mel import BANDS, LogMel
 from lipsync_robot.errors import BadInputError
 from lipsync_robot.face.landmarks import CANONICAL
+from lipsync_robot.learning.audio2landmark import digest
 from lipsync_robot.learning.finished import TOLERANCE, to_onnx
 from lipsync_robot.learning.networks import APC, Audio2Landmark
 from lipsync_robot.speech.audio2landmark import Audio2Landmark as Speaking
@@ -44,7 +45,7 @@ def runs(networks: tuple[APC, Audio2Landmark], tmp_path_factory: pytest.TempPath
     root = tmp_path_factory.mktemp("runs")
     for name, saved in {
         "apc": {"config": {"units": 96, "layers": 2}, "state": representation.state_dict()},
-        "face": {"config": face, "state": network.state_dict(), "static": torch.zeros(468, 3)},
+        "face": {"config": face, "state": network.state_dict(), "static": torch.zeros(468, 3), "apc": digest(representation)},
         "smaller": {"config": {"units": 8, "layers": 1}, "state": APC(units=8, layers=1).state_dict()},
         "neither": {"state": {}},
     }.items():
@@ -108,7 +109,7 @@ def test_a_coarser_precision_is_smaller_and_fits_the_same_robot(models: Path, na
     ("run", "apc_run", "says"),
     [
         ("nowhere", "apc", "nowhere/network.pt: no such file. Give the folder of a finished run"),
-        ("neither", "apc", "neither/network.pt: holds neither an APC nor an audio2landmark network"),
+        ("neither", "apc", "neither: holds neither an APC nor an audio2landmark network"),
         ("face", "face", "face: not a run of `train apc`"),
         ("face", "smaller", "face: was not trained over .*smaller. Name with --apc"),
     ],
@@ -148,7 +149,7 @@ def test_joined_runs_answer_with_their_mean(networks, runs: Path, recording: Pat
     other = Audio2Landmark(BANDS, 64, 1, 8, dropout=0.0).eval()  # hears mel alone
     other.basis = network.basis.clone()
     config = {"corpora": [], "prepared": [], "hears": "mel", "units": 64, "layers": 1, "motions": 8, "lookahead": LOOKAHEAD}
-    saved = {"config": config, "state": other.state_dict(), "static": torch.zeros(468, 3)}
+    saved = {"config": config, "state": other.state_dict(), "static": torch.zeros(468, 3), "apc": digest(representation)}
     (tmp_path / "other").mkdir()
     torch.save(saved, tmp_path / "other/network.pt")
     to_onnx([runs / "face", tmp_path / "other"], runs / "apc", tmp_path / "both.onnx", "fp32", recording)

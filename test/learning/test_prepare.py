@@ -79,7 +79,8 @@ def test_people_are_those_of_the_table(tmp_path: Path, film: Path) -> None:
     root = laid_out(tmp_path, film, "video/x.mp4", "video/y.mp4")
     (root / "clips.tsv").write_text("clip\tperson\tsplit\tpicture_leads_ms\nx\tann\tdev\t-40\n")
     assert [recording.person for recording in corpora.recordings(root)] == ["ann", "y"]
-    assert corpora.table(root) == {"x": corpora.Row("ann", "dev", -0.04)}
+    columns = {"clip": "x", "person": "ann", "split": "dev", "picture_leads_ms": "-40"}
+    assert corpora.table(root) == {"x": corpora.Row("ann", "dev", -0.04, columns)}
     (root / "clips.tsv").write_text("clip\tsplit\nx\tdev\n")
     with pytest.raises(BadInputError, match="has no column 'person'"):
         corpora.table(root)
@@ -229,7 +230,8 @@ def test_a_shard_is_rounded_by_less_than_the_landmarks_jitter(tmp_path: Path) ->
 
 def test_a_corpus_without_a_table_is_split_by_person(tmp_path: Path) -> None:
     people = [f"id{i:05d}" for i in range(300)]
-    shards.finish(tmp_path, 0, (shards.Entry(f"{person}/1", person, "shard-00000") for person in people))
+    kept = (shards.Entry(f"{person}/1", person, "shard-00000", frames=50, frame_rate=25.0) for person in people)
+    shards.finish(tmp_path, 0, kept)
     parts = {split: clips.load_split(tmp_path, tmp_path, split) for split in ("train", "val", "test")}
     assert sum(map(len, parts.values())) == 300
     for split, part in parts.items():

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lipsync_robot.audio.mel import FRAME_RATE, SAMPLE_RATE, LogMel
+from lipsync_robot.audio.mel import SAMPLE_RATE
 from lipsync_robot.face.landmarks import LOWER_LIP, POINTS
 from lipsync_robot.learning import clips, robustness
 
@@ -62,5 +62,4 @@ def test_every_condition_is_scored_on_the_clips_own_sound(corpus: Path, prepared
     scored = robustness.conditions(opens_when_loud, corpus, data, lookahead=0)
     assert list(scored) == list(robustness.CONDITIONS)
     assert scored["as it is"]["aperture_r"] > 0.4
-    assert scored["20 dB softer"]["swing"] < scored["as it is"]["swing"] < scored["10 dB louder"]["swing"]
-    assert len(LogMel()(np.zeros(SAMPLE_RATE, np.float32))) == FRAME_RATE
+    assert scored["noise 10 dB below"]["aperture_r"] < scored["as it is"]["aperture_r"]

@@ -108,7 +108,8 @@ def test_voices_without_faces_are_learned_from_beside_faces(
     with torch.no_grad():
         understood, _ = trained.network.listen(trained.hear(torch.from_numpy(mel)[None]))
         heard = trained.network.phones(understood)[0, config.lookahead :].argmax(-1).numpy()
-    assert (heard == spoken[: -config.lookahead]).mean() > 0.7
+    right = heard == spoken[: -config.lookahead]
+    assert min(right[spoken[: -config.lookahead] == phone].mean() for phone in set(spoken.tolist())) > 0.6
     again = audio2landmark.load(tmp_path, apc_run)
     assert_allclose(again.predict(mel[:50]), trained.predict(mel[:50]), atol=1e-5)
 
