@@ -59,7 +59,10 @@ def train_audio2landmark(
     trained = audio2landmark.train(loaded, apc_run, output, resume)
     static.parent.mkdir(parents=True, exist_ok=True)
     np.save(static, trained.static.numpy())
-    export_run([output], model, apc_run)
+    if loaded.network == "streaming":
+        export_run([output], model, apc_run)
+    else:
+        Console(stderr=True).print(f" trained {output}; a sliced network is for comparison, so no model is written")
 
 
 @train.command("inverse")

@@ -6,6 +6,7 @@ A motion is displacement (frames, 468, 3) cm at 25 Hz from the clip's own closed
 from collections.abc import Callable
 
 import numpy as np
+from scipy.signal import savgol_filter
 
 from ..face.landmarks import POINTS, aperture
 from .clips import LOUD_DB, Clip, loudness
@@ -15,7 +16,7 @@ SMOOTH = 5  # hops of 20 ms over which loudness is averaged
 WINDOW = 5  # hops that a nearest neighbour is sought by
 NEAREST_SAMPLE = 20_000  # training frames among which it is
 CLOSED = 0.2  # share of a clip's 95th percentile below which its mouth is closed
-SMOOTHER = np.array([-3, 12, 17, 12, -3]) / 35  # Savitzky-Golay, window 5, order 2
+JITTER_WINDOW = 5  # frames of the Savitzky-Golay smoothing, of order 2, whose residual is jitter
 PASSED = 18 / 35  # of white noise's variance that is left of a series minus its smoothed self
 
 Listener = Callable[[Clip], np.ndarray]  # hears a clip -> its motion
@@ -106,10 +107,10 @@ def jittered(data: list[Clip]) -> list[np.ndarray] | None:
 def _jitter(clip: Clip) -> np.ndarray:
     """-> (n, 468, 3) cm, of the frames whose neighbourhood is closed and silent."""
     motion = truth(clip)
-    if len(motion) < len(SMOOTHER):
+    if len(motion) < JITTER_WINDOW:
         return motion[:0]
     opening = aperture(clip.neutral + motion)
     quiet = (opening < CLOSED * np.percentile(opening, 95)) & ~clip.speech[::VIDEO_STEP]
-    still = np.lib.stride_tricks.sliding_window_view(quiet, len(SMOOTHER)).all(axis=1)
-    around = np.lib.stride_tricks.sliding_window_view(motion, len(SMOOTHER), axis=0)[still]
-    return (around[..., len(SMOOTHER) // 2] - around @ SMOOTHER.astype(motion.dtype)) / PASSED**0.5
+    still = np.lib.stride_tricks.sliding_window_view(quiet, JITTER_WINDOW).all(axis=1)
+    residual = motion - savgol_filter(motion, JITTER_WINDOW, 2, axis=0)
+    return residual[JITTER_WINDOW // 2 : -(JITTER_WINDOW // 2)][still] / PASSED**0.5

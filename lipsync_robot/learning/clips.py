@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy.signal import savgol_filter
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -26,7 +27,7 @@ REMEMBERED = 1200  # clips, so that a small corpus is read once: about 1 GB of t
 LOUD_DB = 35.0  # a frame within this of the clip's loudest is speech
 ANTICIPATION, RELEASE = 8, 10  # hops of 20 ms for which lips move before and after the sound
 WAITING, LINGERING = 25, 25  # hops around speech in which a mouth may be open as it is; past them it is taught to close
-SMOOTHER = np.array([-21, 14, 39, 54, 59, 54, 39, 14, -21], np.float32) / 231  # Savitzky-Golay, 9 hops, order 2
+SMOOTHER = 9, 2  # Savitzky-Golay: hops, order
 RAMP = 5  # hops over which the mouth closes where nobody speaks
 
 
@@ -128,9 +129,7 @@ def closed_mouth(landmarks: np.ndarray) -> np.ndarray:
 def resample(faces: np.ndarray, moments: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """faces (n, 468, 3) at moments (n,) s -> (m, 468, 3) at wanted (m,) s, linearly; the ends are held."""
     at = np.clip(np.interp(wanted, moments, np.arange(len(moments))), 0, len(moments) - 1)
-    before = np.minimum(at.astype(int), len(moments) - 2)
-    share = (at - before)[:, None, None].astype(np.float32)
-    return faces[before] * (1 - share) + faces[before + 1] * share
+    return augment.sampled(faces, at)
 
 
 def loudness(mel: np.ndarray) -> np.ndarray:
@@ -160,12 +159,11 @@ def may_open(mel: np.ndarray) -> np.ndarray:
 
 
 def smoothed(displacement: np.ndarray) -> np.ndarray:
-    """(hops, 468, 3) without much of FaceMesh's jitter: Savitzky-Golay, which halves it and keeps 96 % of a closure.
+    """(hops, 468, 3) without half of FaceMesh's jitter, by Savitzky-Golay, which hardly shrinks a closure.
 
-    A moving average of the same length would keep 85 %: seed 001, section 2.1.2, names the shrunken mouth.
+    A moving average does: seed 001, section 2.1.2, names the shrunken mouth.
     """
-    padded = np.pad(displacement, ((len(SMOOTHER) // 2,) * 2, (0, 0), (0, 0)), mode="edge")
-    return np.lib.stride_tricks.sliding_window_view(padded, len(SMOOTHER), axis=0) @ SMOOTHER
+    return savgol_filter(displacement, *SMOOTHER, axis=0, mode="nearest")
 
 
 @functools.lru_cache(REMEMBERED)
