@@ -5,9 +5,10 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from .bus import BusError
 from .description import Robot
 from .guard import EASE_S, Guard
-from .maestro import BusError, words
+from .maestro import words
 from .schedule import Pose, Schedule
 
 FIRST_RETRY_S, LAST_RETRY_S = 0.1, 1.0
@@ -71,7 +72,7 @@ class Driver:
         assert self._bus is not None
         positions = self.guard.output(now)
         try:
-            self._bus.write(list(self._robot.pulses(positions)))
+            self._bus.write(list(self._robot.targets(positions)))
         except BusError as error:
             self._lose(str(error), now)
             return None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import serial
 
-from ..errors import BadInputError
+from .bus import BusError
 
 SET_TARGET = 0x84  # channel, low 7 bits, high 7 bits
 GET_POSITION = 0x90  # channel -> 2 bytes, little endian, quarter µs
@@ -28,10 +28,6 @@ ERRORS = (
 
 REPLY_TIMEOUT_S = 0.5
 WRITE_TIMEOUT_S = 0.1  # a board that takes nothing for five periods is gone
-
-
-class BusError(BadInputError):
-    """The bus cannot be opened, or has gone."""
 
 
 def words(errors: int) -> list[str]:

@@ -89,7 +89,7 @@ class VirtualMaestro:
 
     def __init__(self, robot: Robot, link: Path) -> None:
         self._robot = robot
-        home = {m.channel: round(4 * p) for m, p in zip(robot.motors, robot.pulses(robot.neutral), strict=True)}
+        home = {m.channel: round(4 * p) for m, p in zip(robot.motors, robot.targets(robot.neutral), strict=True)}
         self._board = Board(home)
         self._master, self._slave = pty.openpty()
         tty.setraw(self._slave)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lipsync_robot.motors import maestro
+from lipsync_robot.motors.bus import BusError
 from lipsync_robot.motors.description import Robot
 from lipsync_robot.motors.driver import Driver
 from lipsync_robot.motors.schedule import Pose
@@ -46,7 +47,7 @@ def test_the_frames_of_the_users_guide() -> None:
 
 
 def test_eleven_servos_are_one_frame(robot: Robot) -> None:
-    frame = maestro.set_targets([motor.channel for motor in robot.motors], list(robot.pulses(robot.neutral)))
+    frame = maestro.set_targets([motor.channel for motor in robot.motors], list(robot.targets(robot.neutral)))
     assert len(frame) == 3 + 2 * 11
     assert all(byte < 0x80 for byte in frame[1:])  # only the command byte has its top bit set
 
@@ -54,8 +55,8 @@ def test_eleven_servos_are_one_frame(robot: Robot) -> None:
 def test_what_is_written_is_what_the_servos_get(robot: Robot, board: VirtualMaestro) -> None:
     bus = opened(robot, board.port)
     positions = np.linspace(0.05, 0.95, 11)
-    bus.write(list(robot.pulses(positions)))
-    assert bus.read() == pytest.approx(list(robot.pulses(positions)), abs=0.125)  # a quarter µs of resolution
+    bus.write(list(robot.targets(positions)))
+    assert bus.read() == pytest.approx(list(robot.targets(positions)), abs=0.125)  # a quarter µs of resolution
     assert board.positions == pytest.approx(positions, abs=2e-4)
     assert bus.errors() == 0
     bus.close()
@@ -63,7 +64,7 @@ def test_what_is_written_is_what_the_servos_get(robot: Robot, board: VirtualMaes
 
 def test_a_second_program_cannot_have_the_port(robot: Robot, board: VirtualMaestro) -> None:
     bus = opened(robot, board.port)
-    with pytest.raises(maestro.BusError, match="another program is using it"):
+    with pytest.raises(BusError, match="another program is using it"):
         opened(robot, board.port)
     bus.close()
 
@@ -71,20 +72,20 @@ def test_a_second_program_cannot_have_the_port(robot: Robot, board: VirtualMaest
 def test_a_port_that_is_no_maestro_is_told_apart(robot: Robot) -> None:
     mute, terminal = pty.openpty()
     tty.setraw(terminal)
-    with pytest.raises(maestro.BusError, match="does not answer like a Maestro"):
+    with pytest.raises(BusError, match="does not answer like a Maestro"):
         opened(robot, Path(os.ttyname(terminal)))
     os.close(mute)
     os.close(terminal)
 
 
 def test_a_missing_port_is_named(robot: Robot) -> None:
-    with pytest.raises(maestro.BusError, match="/dev/ttyNONE: no such port"):
+    with pytest.raises(BusError, match="/dev/ttyNONE: no such port"):
         opened(robot, Path("/dev/ttyNONE"))
 
 
 def test_a_lost_byte_is_reported_and_the_servos_go_home(robot: Robot, board: VirtualMaestro) -> None:
     bus = opened(robot, board.port)
-    bus.write(list(robot.pulses(np.ones(11))))
+    bus.write(list(robot.targets(np.ones(11))))
     bus._serial.write(bytes([maestro.SET_TARGET, 3]))  # cut short
     errors = bus.errors()
     assert maestro.words(errors) == ["serial protocol error: a byte was lost or garbled"]
@@ -134,7 +135,7 @@ def test_an_expired_command_never_reaches_the_wire(robot: Robot, board: VirtualM
 def test_a_driver_takes_up_its_servos_where_it_finds_them(robot: Robot, board: VirtualMaestro) -> None:
     before = opened(robot, board.port)
     left = np.full(11, 0.9)
-    before.write(list(robot.pulses(left)))
+    before.write(list(robot.targets(left)))
     assert eventually(lambda: bool(board.positions.min() > 0.8))
     before.close()  # killed in mid-speech
     driver = Driver(robot, lambda: opened(robot, board.port), now=0.0)
