@@ -127,7 +127,7 @@ def load(path: Path) -> Robot:
 
 
 def _check(where: str, motor: Motor, limits: Limits) -> None:
-    for unit in {bus.unit for bus in BUSES.values()}:
+    for unit in (bus.unit for bus in BUSES.values()):
         for key in (f"min_{unit}", f"max_{unit}"):
             value = getattr(motor, key)
             if unit != limits.unit:
