@@ -1,4 +1,4 @@
-"""A clip is spoken over and over while its serial line fails in every way there is: what reaches the wire, how soon it is back."""
+"""A clip is spoken over and over while its serial line fails in every way: what reaches the wire, how soon it is back."""
 
 import time
 from bisect import bisect_left

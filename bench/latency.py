@@ -1,4 +1,4 @@
-"""How soon a command is on the wire, and how soon an emergency stop ends all motion: a genuine driver, a pty, a clock for both."""
+"""How soon a command is on the wire, and how soon an emergency stop ends all motion: a genuine driver on a pty."""
 
 import array
 import time
@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import rclpy
+from lipsync_robot.msg import MotorCommand
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from robot import Bench
 from std_srvs.srv import Trigger
 
-from lipsync_robot.msg import MotorCommand
 from lipsync_robot.nodes import common
 
 COMMANDS, RATE_HZ = 3000, 50.0

@@ -10,10 +10,7 @@ import serial
 
 from . import maestro_protocol as protocol
 from .bus import REPLY_S, BusError, Health
-from .description import BUSES, Robot
-
-PULSES_US = BUSES["maestro"].positions
-ROUNDING_US = 16.0  # steps in which a board keeps its channels' ends: a pulse may be so far beyond them
+from .description import Robot
 
 frame_s = protocol.frame_s  # as every bus has it, for buses.py
 
@@ -49,14 +46,12 @@ class Maestro:
 
     def read(self) -> np.ndarray:
         """(motors,) µs that the board puts out now, NaN for a servo that is off."""
-        quarters = np.frombuffer(self._exchange(self._get_positions, 2 * len(self._robot.motors)), "<u2")
-        pulses = np.where(quarters == 0, np.nan, quarters / 4)
-        for motor, pulse in zip(self._robot.motors, pulses, strict=True):
-            if not np.isnan(pulse) and not PULSES_US[0] - ROUNDING_US <= pulse <= PULSES_US[1] + ROUNDING_US:
-                raise BusError(
-                    f"{self._port}: channel {motor.channel} is at {pulse:g} µs, which no servo is. Make it a servo in the "
-                    "board's settings; its baud and CRC must be as in the robot's description."
-                )
+        pulses = protocol.pulses(self._exchange(self._get_positions, 2 * len(self._robot.motors)))
+        for i in np.flatnonzero(protocol.impossible(pulses)):
+            raise BusError(
+                f"{self._port}: channel {self._robot.channels[i]} is at {pulses[i]:g} µs, which no servo is. Make it a servo "
+                "in the board's settings; its baud and CRC must be as in the robot's description."
+            )
         return pulses
 
     def write(self, targets: np.ndarray) -> None:

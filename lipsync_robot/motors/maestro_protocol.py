@@ -9,7 +9,9 @@ import math
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from .description import Motor, Robot
+import numpy as np
+
+from .description import BUSES, Motor, Robot
 
 POLOLU = 0xAA  # device number, command without its top bit, data: for one of several devices on a line
 DEVICE_NUMBER = 12  # as a board is delivered
@@ -41,6 +43,8 @@ ACCELERATION_UNIT = SPEED_UNIT / 0.080  # µs/s²
 FASTEST, SHARPEST = (1 << 14) - 1, 255  # the largest limits that can be set
 HEADROOM = 1.2  # of the guard's speed: what the guard lets through the board must never trail
 
+PULSES_US = BUSES["maestro"].positions
+ROUNDING_US = 16.0  # steps in which a board keeps its channels' ends: a pulse may be so far beyond them
 SIZES = {"micro": (6,), "mini": (12, 18, 24)}  # channels of the boards there are
 CRC_POLYNOMIAL = 0x91
 
@@ -126,6 +130,18 @@ def errors(reply: bytes) -> int | None:
     """The answer to GET_ERRORS -> the error register; None where it cannot be one."""
     register = int.from_bytes(reply, "little")
     return register if len(reply) == 2 and register >> len(ERRORS) == 0 else None
+
+
+def pulses(reply: bytes) -> np.ndarray:
+    """The answers to GET_POSITION of some channels -> µs of each, NaN for one that is off."""
+    quarters = np.frombuffer(reply, "<u2")
+    return np.where(quarters == 0, np.nan, quarters / 4)
+
+
+def impossible(pulses: np.ndarray) -> np.ndarray:
+    """µs -> which of them no servo has, so that they are another thing's or damaged: answers carry no checksum."""
+    low, high = PULSES_US
+    return (pulses < low - ROUNDING_US) | (pulses > high + ROUNDING_US)
 
 
 def words(register: int) -> list[str]:
