@@ -108,7 +108,7 @@ def _overrides(source: Path | None, device: str, robot: str, port: str | None) -
             overrides.setdefault(node, {})["robot"] = str(path)
     if port is not None:
         described = description.load(Path(robot) if robot != "twin" else resource("config/robots/twin.yaml"))
-        Maestro(port, described.baud, [motor.channel for motor in described.motors]).close()
+        Maestro(described, port).close()
         overrides["motor_driver"]["port"] = str(Path(port).resolve())
     return overrides
 

@@ -1,26 +1,16 @@
 """From motor commands to the wire: schedule, guard and bus in one place, moved by ticks. Time is passed in."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
-from .bus import BusError
+from .bus import Bus, BusError
 from .description import Robot
 from .guard import EASE_S, Guard
-from .maestro import words
 from .schedule import Pose, Schedule
 
 FIRST_RETRY_S, LAST_RETRY_S = 0.1, 1.0
-
-
-class Bus(Protocol):
-    """A servo controller that has been opened."""
-
-    def write(self, pulses_us: Sequence[float]) -> None: ...
-    def read(self) -> list[float]: ...
-    def errors(self) -> int: ...
-    def close(self) -> None: ...
 
 
 class Sent(NamedTuple):
@@ -72,7 +62,7 @@ class Driver:
         assert self._bus is not None
         positions = self.guard.output(now)
         try:
-            self._bus.write(list(self._robot.targets(positions)))
+            self._bus.write(self._robot.targets(positions))
         except BusError as error:
             self._lose(str(error), now)
             return None
@@ -99,9 +89,11 @@ class Driver:
         if self._bus is None:
             return [self.fault]
         try:
-            return words(self._bus.errors())
+            health = self._bus.answer()
+            self._bus.ask()
         except BusError as error:
             return [str(error)]
+        return list(health.faults) if health else []
 
     def close(self) -> None:
         if self._bus is not None:
@@ -113,8 +105,8 @@ class Driver:
             return False
         try:
             self._bus = self._open_bus()
-            pulses = np.array(self._bus.read())
-            found = np.where(pulses > 0, self._robot.positions(pulses), self._robot.neutral)  # 0: that servo is off
+            found = self._robot.positions(self._bus.read())
+            found = np.where(np.isnan(found), self._robot.neutral, found)  # NaN: that servo is off
         except BusError as error:
             self._lose(str(error), now)
             return False

@@ -39,9 +39,8 @@ class MotorDriverNode(common.Configured):
         self._claim = common.only_one(self)
         robot = description.load(common.shared_file(self._params.robot))
         port = ports.resolve(self._params.port, common.robot_id(self))
-        channels = [motor.channel for motor in robot.motors]
         self._robot = robot
-        self.driver = Driver(robot, lambda: Maestro(str(port), robot.baud, channels), self.now())
+        self.driver = Driver(robot, lambda: Maestro(robot, str(port)), self.now())
         self._said = ""
         self.punctuality = Punctuality(self._params.deadline_s)
         self._sent = self.create_publisher(JointState, "motor/sent", common.MOTION)
