@@ -202,8 +202,10 @@ class Board:
             step = min(elapsed, STEP_S)
             elapsed -= step
             ahead = self._targets - self._pulses
-            fastest = np.minimum(self._speeds, np.sqrt(2 * self._accelerations * np.abs(ahead)))  # still able to brake
-            most = self._accelerations * step
+            most = self._accelerations * step  # that the speed may change by
+            squared = 2 * self._accelerations * np.abs(ahead)
+            stoppable = squared / (np.sqrt(squared + most**2 / 4) + most / 2)  # the speed from which steps of `most` end there
+            fastest = np.minimum(self._speeds, stoppable)
             self._velocity += np.clip(np.copysign(fastest, ahead) - self._velocity, -most, most)
             travel = self._velocity * step
             arrived = np.abs(ahead) <= travel * np.sign(ahead)
