@@ -4,11 +4,13 @@
 
 PATH leads to the port, PATH.servos holds where the servos are driven to (servos.py). On stdout, `ok` says that it is up. Each
 line on stdin is then a fault to inject (FAULTS), answered by `ok` once it is in force or by `error: ` and a sentence. When
-stdin ends, however its parent died, the device is left alone for as long as its own fail-safe needs, then the process ends.
+stdin ends, however its parent died, the port goes, the device is left to its own fail-safe until its servos are home, and the
+process ends.
 
-The log has a JSON object a line, `t` in s of CLOCK_MONOTONIC: {"t", "wire"} for every frame of targets that the host sent,
-before any fault, {"t", "targets"} for every one that the device took, {"t", "fault"} for every fault. Targets are in bus units,
-null for a servo without torque. `t` is when a frame was read: those that were read together share it.
+The log has a JSON object a line, `t` in s of CLOCK_MONOTONIC: {"t", "wire", "outputs"} for every frame of targets that the
+host sent, before any fault, {"t", "targets", "outputs"} for every one that the device took, {"t", "fault"} for every fault.
+Targets and outputs are in bus units, null for a servo without torque. `t` is when a frame was read: those that were read
+together share it.
 """
 
 import argparse
@@ -25,6 +27,8 @@ import tty
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+
+import numpy as np
 
 from .. import settings
 from ..errors import BadInputError
@@ -105,25 +109,11 @@ class Log:
                 f"{path}: the log cannot be written ({error.strerror}). Name a file in a folder of yours."
             ) from error
 
-    def add(self, now: float, name: str, what: object) -> None:
-        self._file.write(json.dumps({"t": now, name: what}) + "\n")
+    def add(self, now: float, **what: object) -> None:
+        self._file.write(json.dumps({"t": now, **what}) + "\n")
 
     def flush(self) -> None:
         self._file.flush()
-
-    def hears(self, device: Device, name: str) -> Feed:
-        """-> the device's `feed` that logs each frame of targets it takes, also of several in one chunk: a byte at a time."""
-
-        def feed(received: bytes, now: float) -> bytes:
-            reply = b""
-            for i in range(len(received)):
-                before = device.accepted
-                reply += device.feed(received[i : i + 1], now)
-                if device.accepted != before:
-                    self.add(now, name, [None if math.isnan(target) else target for target in device.targets.tolist()])
-            return reply
-
-        return feed
 
 
 def powered(robot: Robot, now: float) -> Device:
@@ -142,7 +132,7 @@ class Controller:
         self._feed: Feed = self._device.feed
         self._witness: Feed = lambda *_: b""  # hears what the host sent before the line has damaged it
         if log is not None:
-            self._feed, self._witness = log.hears(self._device, "targets"), log.hears(powered(robot, now), "wire")
+            self._feed, self._witness = self._hears(self._device, "targets"), self._hears(powered(robot, now), "wire")
         self._link, self._port = link, Port(link)
         self._unread = b""
         self._parent = True  # is alive
@@ -155,7 +145,7 @@ class Controller:
         with contextlib.ExitStack() as ends:
             try:
                 now = time.monotonic()
-                servos = Servos(self._link, self._device.outputs(now), now)
+                servos = Servos(self._link, self._device, now)
                 ends.callback(servos.remove)
                 ends.callback(self._port.unplug)
                 self._port.plug()
@@ -165,12 +155,27 @@ class Controller:
             ready: list[int] = []
             while (now := time.monotonic()) < self._ends_at:
                 self._exchange(now)
-                servos.update(self._device.outputs(now), now)
+                servos.update(self._device, now)
                 if STDIN in ready:  # after what the host had sent before it
                     self._listen(now)
                 ready = select.select(self._sources(), [], [], BEAT_S)[0]
                 if not ready and self._log is not None:
                     self._log.flush()
+
+    def _hears(self, device: Device, name: str) -> Feed:
+        """-> the device's `feed` that logs each frame of targets it takes, also of several in one chunk: a byte at a time."""
+
+        def feed(received: bytes, now: float) -> bytes:
+            reply = b""
+            for i in range(len(received)):
+                before = device.accepted
+                reply += device.feed(received[i : i + 1], now)
+                if device.accepted != before and self._log is not None:
+                    outputs = self._device.outputs(now)
+                    self._log.add(now, **{name: _plain(device.targets), "outputs": _plain(outputs)})
+            return reply
+
+        return feed
 
     def _sources(self) -> list[int]:
         return [*([STDIN] if self._parent else []), *([self._port.fileno()] if self._port.plugged else [])]
@@ -189,6 +194,7 @@ class Controller:
         received = os.read(STDIN, 4096)
         if not received:
             self._parent = False
+            self._port.unplug()  # a host that goes on would keep the servos from going home
             self._end(at=now + self._robot.timeout_s + HOMING_S)
         *faults, self._unread = (self._unread + received).split(b"\n")
         for fault in faults:
@@ -233,7 +239,7 @@ class Controller:
             case _:
                 raise ControllerError(f"{fault!r} is no fault. Known: {FAULTS}.")
         if self._log is not None:
-            self._log.add(now, "fault", fault)
+            self._log.add(now, fault=fault)
 
     def _motor(self, name: str) -> int:
         names = self._robot.names
@@ -244,6 +250,10 @@ class Controller:
     def _say(self, answer: str) -> None:
         with contextlib.suppress(BrokenPipeError):  # a dead parent must not keep the servos from going home
             os.write(STDOUT, f"{answer}\n".encode())
+
+
+def _plain(units: np.ndarray) -> list[float | None]:
+    return [None if math.isnan(unit) else unit for unit in units.tolist()]
 
 
 def _number(text: str, highest: float) -> float:

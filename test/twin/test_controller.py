@@ -1,11 +1,13 @@
 """The virtual controller as a real process behind a real pty: what it does to a host that is well, and to one that is not."""
 
+import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ import serial
 from lipsync_robot.errors import BadInputError
 from lipsync_robot.motors import description
 from lipsync_robot.motors.description import Robot
+from lipsync_robot.motors.maestro_protocol import crc7
 from lipsync_robot.resources import resource
 from lipsync_robot.twin import servos
 from lipsync_robot.twin.controlled import VirtualController
@@ -49,17 +52,33 @@ class Host:
     def send(self, positions: np.ndarray) -> None:
         """One frame with the targets of all eleven servos, positions (11,) in 0..1."""
         targets = np.round(4 * self._robot.targets(positions)).astype(int)
-        self.serial.write(bytes([0x9F, 11, 0, *np.column_stack([targets & 0x7F, targets >> 7]).ravel()]))
+        self._write(bytes([0x9F, 11, 0, *np.column_stack([targets & 0x7F, targets >> 7]).ravel()]))
+
+    def _write(self, command: bytes) -> None:
+        self.serial.write(command + bytes([crc7(command)]))
 
     def moves(self, positions: np.ndarray, until: Callable[[], object]) -> bool:
         """Sends until it is so: a board that hears nothing for its timeout goes home."""
         return eventually(lambda: self.send(positions) or until())
 
+    def talks_on(self, positions: np.ndarray) -> threading.Thread:
+        """Sends for as long as there is somebody to send to."""
+
+        def talk() -> None:
+            with contextlib.suppress(serial.SerialException, OSError):
+                while True:
+                    self.send(positions)
+                    time.sleep(0.01)
+
+        talking = threading.Thread(target=talk)
+        talking.start()
+        return talking
+
     def errors(self, patience_s: float = PATIENCE_S) -> int | None:
         """The error register; None where two bytes do not come."""
         self.serial.timeout = patience_s
         self.serial.reset_input_buffer()
-        self.serial.write(b"\xa1")
+        self._write(b"\xa1")
         reply = self.serial.read(2)
         return int.from_bytes(reply, "little") if len(reply) == 2 else None
 
@@ -273,9 +292,11 @@ def test_when_its_parent_is_killed_the_servos_go_home_and_it_ends(robot, tmp_pat
     seen = servos.look(link)
     host = Host(link, robot)
     assert host.moves(AWAY, until=lambda: np.allclose(seen[servos.OUTPUTS :], robot.targets(AWAY), atol=1))
+    talking = host.talks_on(AWAY)  # and does not stop when the parent dies
     parent.kill()
     parent.wait()
     assert eventually(lambda: not runs(pid))
+    talking.join()
     assert np.allclose(seen[servos.OUTPUTS :], robot.targets(robot.neutral), atol=1)
     assert list(tmp_path.iterdir()) == []
     host.serial.close()
