@@ -106,6 +106,7 @@ class Log:
             ) from error
 
     def add(self, now: float, name: str, what: object) -> None:
+        """what: anything that JSON holds."""
         self._file.write(json.dumps({"t": now, name: what}) + "\n")
 
     def flush(self) -> None:
@@ -133,6 +134,8 @@ def powered(robot: Robot, now: float) -> Device:
 
 
 class Controller:
+    """A device of the robot's kind, the line to it, and the port at the line's other end."""
+
     def __init__(self, robot: Robot, link: Path, log: Log | None) -> None:
         self._robot = robot
         now = time.monotonic()
