@@ -110,6 +110,7 @@ class Log:
             ) from error
 
     def add(self, now: float, **what: object) -> None:
+        """what: anything that JSON holds."""
         self._file.write(json.dumps({"t": now, **what}) + "\n")
 
     def flush(self) -> None:
@@ -123,6 +124,8 @@ def powered(robot: Robot, now: float) -> Device:
 
 
 class Controller:
+    """A device of the robot's kind, the line to it, and the port at the line's other end."""
+
     def __init__(self, robot: Robot, link: Path, log: Log | None) -> None:
         self._robot = robot
         now = time.monotonic()

@@ -91,6 +91,7 @@ def test_a_file_that_is_no_description_is_refused(tmp_path: Path, text: str, say
         ({"idle_off_s": -1.0}, "idle_off_s -1 is outside"),
         ({"device_number": 128}, "device_number 128 is outside"),
         ({"bus": "dynamixel", "crc": True}, "board, crc and device_number are a Maestro's"),
+        ({"board": "micro"}, "channel 6 is outside 0..5 of a Micro Maestro"),
         ({"bus": "dynamixel"}, "min_us is of another bus; a Dynamixel has min_ticks"),
     ],
 )
