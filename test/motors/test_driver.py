@@ -3,17 +3,29 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from lipsync_robot.motors import maestro
 from lipsync_robot.motors.description import Robot
 from lipsync_robot.motors.driver import Driver
 from lipsync_robot.motors.maestro import Maestro
 from lipsync_robot.motors.maestro_protocol import SET_TARGET
 from lipsync_robot.motors.schedule import Pose
 from lipsync_robot.twin.maestro import VirtualMaestro
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maestro, "REPLY_S", 10.0)
+
+
+@pytest.fixture
+def robot(robot: Robot) -> Robot:
+    return replace(robot, timeout_s=100.0)  # on a busy machine nobody is called silent
 
 
 @pytest.fixture
