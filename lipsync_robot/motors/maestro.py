@@ -72,7 +72,7 @@ class Maestro:
     def ask(self) -> None:
         """Asks for the errors, and sets the limits of one channel after the other anew.
 
-        A board that a brown-out has reset has forgotten them: to set them costs 4 bytes, to find out a round trip.
+        A board that a brown-out has reset has forgotten them: to set them costs a few bytes, to find out a round trip.
         """
         with self._still_there():
             self._serial.reset_input_buffer()

@@ -41,7 +41,7 @@ MISHEARD = (1 << 5) - 1  # every error of a byte that did not come through as it
 SPEED_UNIT = 0.25 / 0.010  # µs/s, at the default period of 20 ms
 ACCELERATION_UNIT = SPEED_UNIT / 0.080  # µs/s²
 FASTEST, SHARPEST = (1 << 14) - 1, 255  # the largest limits that can be set
-HEADROOM = 1.2  # of the guard's speed: what the guard lets through the board must never trail
+HEADROOM = 1.2  # over the guard's speed, which the board must never trail; a stored speed loses up to a sixteenth
 
 PULSES_US = BUSES["maestro"].positions
 ROUNDING_US = 16.0  # steps in which a board keeps its channels' ends: a pulse may be so far beyond them

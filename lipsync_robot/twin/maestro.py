@@ -5,16 +5,8 @@ motors/maestro_settings.py writes: every servo goes home to neutral at power-up 
 scripts are not in it: their commands are unknown, so a protocol error.
 """
 
-import contextlib
 import math
-import os
-import pty
-import select
-import threading
-import time
-import tty
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -32,7 +24,6 @@ LENGTHS = {  # data bytes of each command, but of SET_TARGETS
     protocol.GET_ERRORS: 0,
     protocol.GO_HOME: 0,
 }
-POLL_S = 0.1  # how soon the reading thread notices that it is to end
 
 
 class Board:
@@ -219,49 +210,3 @@ class Board:
 def _limit(limits: np.ndarray, motor: int | None, most: float) -> None:
     if motor is not None:
         limits[motor] = most or UNLIMITED
-
-
-class VirtualMaestro:
-    """A Board on a pseudo-terminal, with a link to its port. One thread reads, until closed."""
-
-    def __init__(self, robot: Robot, link: Path) -> None:
-        self._robot = robot
-        self._board = Board(robot, time.monotonic())
-        self._lock = threading.Lock()
-        self._master, self._slave = pty.openpty()
-        tty.setraw(self._slave)
-        self._link = link
-        link.unlink(missing_ok=True)
-        link.symlink_to(os.ttyname(self._slave))
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="virtual maestro", daemon=True)
-        self._thread.start()
-
-    @property
-    def port(self) -> Path:
-        """The path to open."""
-        return self._link
-
-    @property
-    def positions(self) -> np.ndarray:
-        """(motors,) what the board puts out now, over each motor's range."""
-        with self._lock:
-            return self._robot.positions(self._board.outputs(time.monotonic()))
-
-    def close(self) -> None:
-        self._closing.set()
-        self._thread.join()
-        with contextlib.suppress(OSError):
-            if os.readlink(self._link) == os.ttyname(self._slave):
-                self._link.unlink()
-        os.close(self._master)
-        os.close(self._slave)
-
-    def _serve(self) -> None:
-        while not self._closing.is_set():
-            if select.select([self._master], [], [], POLL_S)[0]:
-                received = os.read(self._master, 4096)
-                with self._lock:
-                    reply = self._board.feed(received, time.monotonic())
-                if reply:
-                    os.write(self._master, reply)

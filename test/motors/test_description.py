@@ -92,7 +92,7 @@ def test_a_file_that_is_no_description_is_refused(tmp_path: Path, text: str, say
         ({"device_number": 128}, "device_number 128 is outside"),
         ({"bus": "dynamixel", "crc": True}, "board, crc and device_number are a Maestro's"),
         ({"board": "micro"}, "channel 6 is outside 0..5 of a Micro Maestro"),
-        ({"bus": "dynamixel"}, "min_us is of another bus; a Dynamixel has min_ticks"),
+        ({"bus": "dynamixel", "crc": False}, "min_us is of another bus; a Dynamixel has min_ticks"),
     ],
 )
 def test_what_a_bus_cannot_do_is_named(tmp_path: Path, change: dict, says: str) -> None:
