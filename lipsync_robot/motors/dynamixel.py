@@ -6,13 +6,7 @@ from itertools import cycle
 from typing import NamedTuple
 
 import numpy as np
-from dynamixel_sdk import (
-    COMM_RX_TIMEOUT,
-    COMM_SUCCESS,
-    PKT_ID,
-    PKT_PARAMETER0,
-    Protocol2PacketHandler,
-)
+from dynamixel_sdk import COMM_RX_TIMEOUT, COMM_SUCCESS, PKT_ID, PKT_PARAMETER0, Protocol2PacketHandler
 
 from . import dynamixel_table as table
 from .bus import BusError, Health
@@ -104,8 +98,7 @@ class Dynamixel:
                 self._note_status(i, data)
             else:
                 self._note_motion(i, data)
-        faults = [f"{_label(self._robot.motors[i])}: {text}" for i, text in self._hardware_errors()]
-        return Health(faults, self._positions.copy(), self._temperature.copy(), self._load.copy())
+        return Health(list(self._faults()), self._positions.copy(), self._temperature.copy(), self._load.copy())
 
     def reboot(self, names: Sequence[str]) -> None:
         """Restarts servos, by their motors' names: the way out of a hardware error. They go limp and have to be set up anew."""
@@ -124,7 +117,7 @@ class Dynamixel:
             raise self._silent(missing, f"; found {', '.join(map(str, found)) or 'none'}")
 
     def _set_up(self) -> None:
-        """Limits first: a watchdog that has stopped its servo lifts them, and clearing it may set the servo off again."""
+        """Limits first, and goals at once: clearing a watchdog that has stopped its servo may set it off again."""
         profiles = [self._profile(motor, self._settings(motor)) for motor in self._robot.motors]
         self._sync_write(table.PROFILE_ACCELERATION.address, profiles)
         self._set_watchdog(0)
@@ -159,10 +152,10 @@ class Dynamixel:
         """Acceleration and velocity as the servo takes them; neither is 0 by rounding, which would lift the limit."""
         ticks = abs(motor.ends[1] - motor.ends[0])
         acceleration = math.ceil(motor.max_acceleration * ticks / table.ACCELERATION_UNIT)
+        acceleration = min(acceleration, table.HIGHEST_ACCELERATION)
         velocity = math.ceil(HEADROOM * motor.max_speed * ticks / table.VELOCITY_UNIT)
-        return table.PROFILE_ACCELERATION.packed(min(acceleration, table.HIGHEST_ACCELERATION)) + table.PROFILE_VELOCITY.packed(
-            min(velocity, table.VELOCITY_LIMIT.read(settings, SETTINGS.address))
-        )
+        velocity = min(velocity, table.VELOCITY_LIMIT.read(settings, SETTINGS.address))
+        return table.PROFILE_ACCELERATION.packed(acceleration) + table.PROFILE_VELOCITY.packed(velocity)
 
     def _set_watchdog(self, units: int) -> None:
         self._sync_write(table.BUS_WATCHDOG.address, [bytes([units])] * len(self._ids))
@@ -197,14 +190,13 @@ class Dynamixel:
             return
         raise BusError(f"{self._name}: {_label(self._robot.motors[i])} {what}")
 
-    def _hardware_errors(self) -> Iterator[tuple[int, str]]:
-        for i, errors in enumerate(self._errors):
-            yield from ((i, text) for bit, text in table.HARDWARE_ERRORS.items() if errors >> bit & 1)
+    def _faults(self) -> Iterator[str]:
+        for motor, errors in zip(self._robot.motors, self._errors, strict=True):
+            yield from (f"{_label(motor)}: {text}" for bit, text in table.HARDWARE_ERRORS.items() if errors >> bit & 1)
 
     def _write_goals(self, ticks: np.ndarray) -> None:
-        self._sync_write(
-            table.GOAL_POSITION.address, [table.GOAL_POSITION.packed(goal) for goal in np.rint(ticks).astype(int).tolist()]
-        )
+        goals = np.rint(ticks).astype(int).tolist()
+        self._sync_write(table.GOAL_POSITION.address, [table.GOAL_POSITION.packed(goal) for goal in goals])
 
     def _sync_write(self, address: int, data: Sequence[bytes]) -> None:
         """data: as many bytes for each servo. It voids an answer that is due, and servos do not answer to it."""

@@ -28,7 +28,8 @@ class Port(PortHandler):
     def __init__(self, name: str, baud: int) -> None:
         super().__init__(name)
         if baud not in BAUDS:
-            raise BusError(f"baud {baud} is none of a Dynamixel's: {', '.join(map(str, BAUDS))}. Set the one of your servos.")
+            possible = ", ".join(map(str, BAUDS))
+            raise BusError(f"{name}: baud {baud} is none of a Dynamixel's: {possible}. Set the one of your servos.")
         self._deadline = 0.0
         try:
             self.ser = serial.Serial(name, baud, timeout=READ_S, write_timeout=REPLY_S, exclusive=True)

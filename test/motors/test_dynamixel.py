@@ -68,9 +68,9 @@ class Line:
     def outputs(self) -> np.ndarray:
         return self.do(Chain.outputs)
 
-    def sync_writes(self) -> list[wire.Frame]:
-        """Those that the host sent."""
-        return [frame for frame in wire.Frames().feed(self.sent) if frame.instruction == wire.SYNC_WRITE]
+    def heard(self, instruction: int) -> list[wire.Frame]:
+        """Frames of that kind which the host sent."""
+        return [frame for frame in wire.Frames().feed(self.sent) if frame.instruction == instruction]
 
     def unplug(self) -> None:
         """The thread has ended, so that nobody is left who could answer or read."""
@@ -180,7 +180,7 @@ def test_what_is_written_is_where_the_servos_go_in_one_frame(line: Line, bus: Dy
     line.sent = b""
     bus.write(MIDDLE)
     assert eventually(lambda: bus.read() == pytest.approx(np.rint(MIDDLE)))
-    [goals] = line.sync_writes()
+    [goals] = line.heard(wire.SYNC_WRITE)
     assert len(wire.frame(*goals[:3])) == 14 + 5 * MOTORS
     assert line.outputs() == pytest.approx(np.rint(MIDDLE))
 
@@ -204,7 +204,7 @@ def test_a_target_that_is_no_number_is_refused_before_anything_is_sent(line: Lin
     with pytest.raises(ValueError, match="finite"):
         bus.write(np.where(np.arange(MOTORS) == JAW, bad, MIDDLE))
     bus.read()
-    assert line.sync_writes() == []
+    assert line.heard(wire.SYNC_WRITE) == []
 
 
 def test_opening_sets_watchdog_and_limits_of_speed_and_moves_nothing(line: Line, patient: None) -> None:
@@ -396,6 +396,17 @@ def test_a_question_is_not_waited_for(line: Line, bus: Dynamixel) -> None:
     assert bus.answer() is None
     line.damage = lambda reply: reply
     assert health(bus).faults == []
+
+
+def test_every_servo_is_asked_in_turn_and_no_answer_runs_into_the_next_tick(line: Line, bus: Dynamixel) -> None:
+    line.sent = b""
+    health(bus)
+    asked = set()
+    for question in line.heard(wire.SYNC_READ)[:QUESTIONS]:
+        address, length, ids = question.parameters[0], question.parameters[2], question.parameters[4:]
+        assert len(ids) * (500e-6 + (11 + length) * 10 / ROBOT.baud) <= 0.005
+        asked |= {(address, id) for id in ids}
+    assert asked == {(address, id) for address in (64, 126) for id in ROBOT.channels}
 
 
 def test_a_question_whose_answer_nobody_fetched_locks_nothing(bus: Dynamixel) -> None:
