@@ -39,6 +39,8 @@ class Dynamixel:
     Each servo keeps a limit of speed and a watchdog of its own: it stops where it is when nothing is said for `timeout_s`.
     """
 
+    fail_safe = True
+
     def __init__(self, robot: Robot, port: str) -> None:
         """Finds every servo and sets its limits and its watchdog. Torque stays as it is found; nothing moves."""
         self._robot, self._name = robot, port
@@ -100,19 +102,25 @@ class Dynamixel:
                 self._note_motion(i, data)
         return Health(list(self._faults()), self._positions.copy(), self._temperature.copy(), self._load.copy())
 
-    def reboot(self, names: Sequence[str]) -> None:
-        """Restarts servos, by their motors' names: the way out of a hardware error. They go limp and have to be set up anew."""
-        for name in names:
-            motor = self._robot.motors[self._robot.names.index(name)]
-            if self._sdk.reboot(self._port, motor.channel)[0] != COMM_SUCCESS:
+    def reboot(self) -> None:
+        """Restarts servos in hardware error, the only way out of one. They go limp and have to be set up anew."""
+        for motor, errors in zip(self._robot.motors, self._errors, strict=True):
+            if errors and self._sdk.reboot(self._port, motor.channel)[0] != COMM_SUCCESS:
                 raise self._silent([motor])
 
     def close(self) -> None:
         self._port.closePort()
 
     def _find(self) -> None:
-        found = [id for id in self._ids if self._sdk.ping(self._port, id)[1] == COMM_SUCCESS]
-        missing = [motor for motor in self._robot.motors if motor.channel not in found]
+        found: list[int] = []
+        missing: list[Motor] = []
+        for motor in self._robot.motors:
+            if self._sdk.ping(self._port, motor.channel)[1] == COMM_SUCCESS:
+                found.append(motor.channel)
+            else:
+                missing.append(motor)
+            if len(missing) == 2 and not found:  # a dead line: each silent servo costs REPLY_S, and the driver tries again
+                break
         if missing:
             raise self._silent(missing, f"; found {', '.join(map(str, found)) or 'none'}")
 

@@ -256,7 +256,7 @@ def test_an_overload_is_put_into_words_the_other_servos_go_on_and_a_reboot_ends_
     assert eventually(lambda: health(bus).faults == ["jaw (ID 5): overload. Free what blocks it, then reboot it."])
     bus.write(ROBOT.targets(ROBOT.neutral))
     assert eventually(lambda: np.delete(line.outputs() - np.rint(ROBOT.targets(ROBOT.neutral)), JAW) == pytest.approx(0))
-    bus.reboot(["jaw"])
+    bus.reboot()
     with pytest.raises(BusError, match=r"jaw \(ID 5\) restarted"):
         health(bus)
     bus.close()
@@ -303,11 +303,11 @@ def test_a_silent_host_finds_its_servos_stopped_and_sets_them_up_anew(line: Line
     again.close()
 
 
-@pytest.mark.parametrize("use", ["read", "write", "torque", "ask", "answer", "reboot"])
+@pytest.mark.parametrize("use", ["read", "write", "torque", "ask", "answer"])
 def test_whatever_is_tried_with_a_bus_that_was_unplugged_says_so(line: Line, bus: Dynamixel, use: str) -> None:
     bus.ask()
     line.unplug()
-    arguments = {"write": [MIDDLE], "torque": [True], "reboot": [["jaw"]]}
+    arguments = {"write": [MIDDLE], "torque": [True]}
     with pytest.raises(BusError, match="the Dynamixels are gone"):
         getattr(bus, use)(*arguments.get(use, []))
 
@@ -378,9 +378,8 @@ def test_a_bit_flipped_anywhere_is_an_error_and_never_a_position(worn: tuple[Lin
 def test_nothing_that_the_far_end_says_raises_anything_else(worn: tuple[Line, Dynamixel], said: bytes, framed: bool) -> None:
     line, bus = worn
     line.damage = lambda reply: wire.frame(ROBOT.channels[0], wire.STATUS, said) if framed else wire.HEADER + said
-    for use in (bus.read, lambda: bus.reboot(["jaw"])):
-        with pytest.raises(BusError, match="does not answer"):
-            use()
+    with pytest.raises(BusError, match="does not answer"):
+        bus.read()
     bus.ask()
     time.sleep(0.002)
     assert bus.answer() is None
