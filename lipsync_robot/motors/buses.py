@@ -9,8 +9,8 @@ from .description import Robot
 CLASSES = {"maestro": "Maestro", "dynamixel": "Dynamixel"}  # each in a module of the bus's name
 
 NO_FAIL_SAFE = (
-    "the controller has not been seen to notice a silent host: if this computer dies, the servos may keep their last pose. "
-    "Set the board's serial timeout: `lipsync-robot motors settings` writes the file for it"
+    "the controller does not notice a silent host: if this computer dies, the servos keep their last pose. Set the board's "
+    "serial timeout: `lipsync-robot motors settings` writes the file for it"
 )
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import termios
+import time
 from collections.abc import Iterator
 from itertools import cycle
 
@@ -12,14 +13,16 @@ from . import maestro_protocol as protocol
 from .bus import REPLY_S, BusError, Health
 from .description import Robot
 
+NOTICES_S = 0.05  # that a board may need beyond its timeout: it counts in steps of 10 ms
+
 frame_s = protocol.frame_s  # as every bus has it, for buses.py
 
 
 class Maestro:
     """An open board, a motors.bus.Bus. Every method raises BusError, with what to do, when the board is gone.
 
-    `fail_safe`: whether the board was seen to notice a silent host. Only a board whose serial timeout is set does; one that
-    has never been left in silence is not known to.
+    `fail_safe`: whether the board notices a silent host, as only one whose serial timeout is set does. It is put to the test
+    when it is opened.
     """
 
     def __init__(self, robot: Robot, port: str) -> None:
@@ -94,6 +97,9 @@ class Maestro:
     def _identify(self, checked_limits: bytes) -> None:
         """What stood in the register before is of others, a timeout of the silence; what stands there after is our doing."""
         self._errors(self._get_errors)
+        if not self.fail_safe:  # somebody has just spoken to it
+            time.sleep(self._robot.timeout_s + NOTICES_S)
+            self._errors(self._get_errors)
         self.read()
         register = self._errors(checked_limits)
         if register & protocol.MISHEARD:

@@ -8,6 +8,7 @@ import time
 import tty
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -87,10 +88,13 @@ def test_what_cannot_be_an_error_register_is_none() -> None:
 
 
 class Line:
-    """A board at the far end of a real pseudo-terminal. Its clock stands still but for what a test lets pass."""
+    """A board that nobody has spoken to for long, at the far end of a real pseudo-terminal.
+
+    Its clock stands still but for what a test lets pass.
+    """
 
     def __init__(self, board: Board) -> None:
-        self.board, self.now = board, 0.0
+        self.board, self.now = board, 10.0
         self._near, self._far = pty.openpty()
         tty.setraw(self._far)
         self.port = os.ttyname(self._far)
@@ -290,17 +294,34 @@ def test_a_board_that_a_brown_out_has_reset_gets_its_limits_again(robot: Robot, 
     assert (moved <= 1.2 * robot.max_speed * 1000 * 0.01 + 0.5).all()
 
 
-@pytest.mark.parametrize("silence", [0.0, 10.0])
-def test_whether_the_board_notices_silence_is_known_from_a_silent_one(robot: Robot, line: Line, silence: float) -> None:
-    line.now += silence
+def test_a_board_that_has_noticed_the_silence_before_is_a_fail_safe_one(robot: Robot, line: Line) -> None:
     bus = Maestro(robot, line.port)
-    assert bus.fail_safe == (silence > robot.timeout_s)
+    assert bus.fail_safe
     bus.ask()
     assert answered(bus) == []  # it was not our silence
     line.now += 10.0
     bus.ask()
     assert answered(bus) == ["serial timeout: the host went silent"]
+    bus.close()
+
+
+def test_a_board_that_was_just_spoken_to_is_put_to_the_test(robot: Robot, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    def passes(seconds: float) -> None:
+        line.now += seconds
+
+    line.now = 0.0
+    monkeypatch.setattr(maestro, "time", SimpleNamespace(sleep=passes))
+    bus = Maestro(robot, line.port)
     assert bus.fail_safe
+    bus.ask()
+    assert answered(bus) == []
+    bus.close()
+
+
+def test_a_board_that_never_notices_is_no_fail_safe_one(robot: Robot, line: Line) -> None:
+    line.now = 0.0  # and stays so
+    bus = Maestro(robot, line.port)
+    assert not bus.fail_safe
     bus.close()
 
 

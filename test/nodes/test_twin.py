@@ -4,11 +4,8 @@ import os
 import signal
 from pathlib import Path
 
-import serial
 from sensor_msgs.msg import JointState
 
-from lipsync_robot.motors import ports
-from lipsync_robot.nodes import common
 from lipsync_robot.resources import resource
 
 TWIN = resource("config/robots/twin.yaml")
@@ -34,25 +31,6 @@ def test_a_virtual_controller_that_is_killed_is_started_again_under_the_same_dri
     said, _ = twin.communicate(timeout=60)
     assert twin.returncode == 0
     assert said.count("the virtual servo controller has ended (exit status -9). It is started again.") == 1
-
-
-def test_a_servo_without_torque_stays_where_it_is(ear, start, tmp_path: Path) -> None:
-    unhurried = tmp_path / "unhurried.yaml"  # the board lets its host be silent for seconds
-    unhurried.write_text(TWIN.read_text().replace("baud: 115200", "baud: 115200\ntimeout_s: 5.0"))
-    start("twin", "-p", f"twin:robot:={unhurried}")
-    joints = ear.hear(JointState, "twin/joints")
-    assert ear.until(lambda: joints)
-    host = serial.Serial(str(ports.resolve(ports.TWIN, common.robot_id(ear.node))), 115200)
-
-    def jaw() -> float:
-        return joints[-1].position[4]
-
-    assert ear.until(lambda: host.write(bytes([0x84, 4, 0x20, 0x38])) and jaw() > 0.75)  # 1800 µs: 0.8 of its range
-    host.write(bytes([0x84, 4, 0, 0]))  # no pulses
-    joints.clear()
-    assert ear.until(lambda: len(joints) > 50)
-    assert jaw() > 0.75
-    host.close()
 
 
 def test_the_twin_plays_no_robot_of_another_build(start, tmp_path: Path) -> None:
