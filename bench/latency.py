@@ -17,8 +17,9 @@ from lipsync_robot.nodes import common
 
 COMMANDS, RATE_HZ = 3000, 50.0
 STOPS = 200
-STEP = 0.04  # of the range, from one command to the next: within the slew limit, and told apart on the wire
+STEP = 0.01  # of the range, from one command to the next: told apart on the wire, and slow enough for frames 2 ms apart
 WARM_S = 3.0
+WATCHED_S = 0.15  # after a stop; then it is taken back
 
 
 def run(bus: str) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def run(bus: str) -> dict[str, Any]:
     finally:
         bench.close()
         rclpy.shutdown()
-    wire = [(event["t"], np.array(event["wire"])) for event in bench.events("wire")]
+    wire = [(event["t"], np.array(event["wire"], float)) for event in bench.events("wire")]
     reached = _reached(asked, [(when, float(bench.robot.positions(frame)[hand.jaw])) for when, frame in wire])
     stopped = [_moved_on(began, wire) for began in stops]
     return {
@@ -64,11 +65,11 @@ class Hand:
             self._executor.spin_once(timeout_sec=0.1)
         time.sleep(WARM_S)
         self._next = time.monotonic()
-        self._to, self._step = 0.5, STEP
+        self._to, self._step = float(self._neutral[self.jaw]), STEP
 
     def open_jaw(self) -> tuple[float, float]:
         """Asks for the next place of the jaw, which swings to and fro, at the next moment -> (when, where)."""
-        if not 0.1 < self._to + self._step < 0.9:
+        if not 0.0 < self._to + self._step < 0.9:
             self._step = -self._step
         self._to += self._step
         positions = self._neutral.copy()
@@ -112,7 +113,7 @@ def _reached(asked: list[tuple[float, float]], wire: list[tuple[float, float]]) 
 
 def _moved_on(began: float, wire: list[tuple[float, np.ndarray]]) -> float:
     """-> seconds from an emergency stop to the last frame that still moved a servo, 0 if none did."""
-    frames = [(when, frame) for when, frame in wire if began - 0.05 < when < began + 0.2]
+    frames = [(when, frame) for when, frame in wire if began - 0.05 < when < began + WATCHED_S]
     moving = [when for (_, before), (when, frame) in pairwise(frames) if (frame != before).any()]
     return max(0.0, max(moving, default=began) - began)
 

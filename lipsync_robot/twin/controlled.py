@@ -65,6 +65,10 @@ class VirtualController:
         said = self._said.read().decode(errors="replace").splitlines() or [f"exit status {self._process.returncode}"]
         return f"{self.port}: the virtual servo controller has ended ({said[-1]})."
 
+    def accepted(self) -> int:
+        """Frames of targets that the device has taken since its power came up."""
+        return int(self._servos[servos.ACCEPTED])
+
     def outputs(self) -> np.ndarray:
         """(motors,) µs or ticks that the servos are driven to now, NaN for one without torque. No system call."""
         return self._servos[servos.OUTPUTS :].copy()
