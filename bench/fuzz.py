@@ -8,22 +8,30 @@ import time
 import traceback
 import tty
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from lipsync_robot.twin.controller import powered
 from robot import described
 
 from lipsync_robot.motors import buses, maestro_protocol
 from lipsync_robot.motors.bus import BusError
 from lipsync_robot.motors.description import Robot
+from lipsync_robot.twin.controller import powered
 
 STRINGS = 1_000_000  # to each parser
 LONGEST = 60  # bytes of a random string
 RANDOM = 0.3  # share of strings that are no damaged frame
 SLOW_S = 1.0  # a parser that takes so long for one string hangs
 
-Parser = Callable[[bytes], bool]  # bytes -> whether a position was believed that cannot be
+
+class Verdict(NamedTuple):
+    """What a parser made of a string: whether it believed a position in it, and whether that is one that cannot be."""
+
+    believed: bool
+    wrong: bool
+
+
+Parser = Callable[[bytes], Verdict]
 
 
 def run(bus: str) -> dict[str, Any]:
@@ -35,7 +43,7 @@ def run(bus: str) -> dict[str, Any]:
     }
     if bus == "maestro":
         positions = b"".join((4 * int(target)).to_bytes(2, "little") for target in robot.targets(robot.neutral))
-        parsers["host, positions"] = (_no_servo, [positions])
+        parsers["host, positions"] = (_pulses, [positions])
     figures = {name: _fuzzed(parser, frames) for name, (parser, frames) in parsers.items()}
     return {
         **figures,
@@ -45,13 +53,15 @@ def run(bus: str) -> dict[str, Any]:
 
 def _fuzzed(parser: Parser, frames: list[bytes]) -> dict[str, Any]:
     random = np.random.default_rng(0)
-    figures = {"strings": STRINGS, "raised": 0, "slow": 0, "wrong positions": 0}
+    figures = {"strings": STRINGS, "believed": 0, "raised": 0, "slow": 0, "wrong positions": 0}
     began = time.monotonic()
     for _ in range(STRINGS):
         data = _random(random) if random.random() < RANDOM else _damaged(frames[random.integers(len(frames))], random)
         before = time.monotonic()
         try:
-            figures["wrong positions"] += parser(data)
+            verdict = parser(data)
+            figures["believed"] += verdict.believed
+            figures["wrong positions"] += verdict.wrong
         except Exception:
             traceback.print_exc()
             figures["raised"] += 1
@@ -91,11 +101,13 @@ class Told:
         self._device, self._now = powered(robot, 0.0), 0.0
         self._low, self._high = np.sort(robot.ends, axis=0)
 
-    def __call__(self, data: bytes) -> bool:
+    def __call__(self, data: bytes) -> Verdict:
         self._now += 0.001
+        before = self._device.accepted
         self._device.feed(data, self._now)
         targets = self._device.targets
-        return bool(((targets < self._low) | (targets > self._high)).any())  # NaN, a servo that is off, is neither
+        beyond = (targets < self._low) | (targets > self._high)  # NaN, a servo that is off, is neither
+        return Verdict(self._device.accepted > before, bool(beyond.any()))
 
 
 class Line:
@@ -126,7 +138,7 @@ class Line:
         thread.join()
         os.set_blocking(self._master, False)
 
-    def __call__(self, data: bytes) -> bool:
+    def __call__(self, data: bytes) -> Verdict:
         self._bus.ask()
         with contextlib.suppress(BlockingIOError):
             os.read(self._master, 1 << 16)
@@ -134,9 +146,10 @@ class Line:
         try:
             health = self._bus.answer()
         except BusError:  # as it may: the driver connects anew
-            return False
-        believed = np.array([]) if health is None else health.positions - self._true
-        return bool((np.abs(believed[np.isfinite(believed)]) > 0).any())
+            return Verdict(False, False)
+        if health is None:
+            return Verdict(False, False)
+        return Verdict(True, bool((np.abs(health.positions - self._true) > 0).any()))  # a Maestro's are NaN: it measures none
 
     def _answer(self, answering: threading.Event) -> None:
         while answering.is_set():
@@ -148,8 +161,8 @@ class Line:
                 os.write(self._master, answer)
 
 
-def _no_servo(data: bytes) -> bool:
-    """The host's parser of a Maestro's positions, which carry no checksum: whether a pulse was believed that no servo has."""
+def _pulses(data: bytes) -> Verdict:
+    """The host's parser of a Maestro's positions, which carry no checksum: wrong is only a pulse that no servo has."""
     pulses = maestro_protocol.pulses(data[: len(data) // 2 * 2])
     believed = pulses[~maestro_protocol.impossible(pulses) & np.isfinite(pulses)]
-    return bool(((believed < 480) | (believed > 2520)).any())
+    return Verdict(len(believed) > 0, bool(((believed < 480) | (believed > 2520)).any()))
