@@ -2,7 +2,7 @@
 
 import typer
 
-from . import data, evaluate, find_port, learning, speak
+from . import data, evaluate, find_port, learning, motors, speak
 
 app = typer.Typer(
     help="Real-time control of animatronic faces: a face speaks in sync with the sound, with or without a robot.",
@@ -17,6 +17,7 @@ app.command("find-port")(find_port.find_port)
 app.command("babble")(learning.babble)
 app.command("export")(learning.export_run)
 app.command("adapt")(learning.adapt)
+app.add_typer(motors.app, name="motors")
 app.add_typer(data.data, name="data")
 app.add_typer(learning.train, name="train")
 app.add_typer(evaluate.app, name="evaluate")

@@ -50,7 +50,7 @@ def probe(port: Port) -> Found:
         with serial.Serial(port.path, timeout=REPLY_S, write_timeout=WRITE_S, exclusive=True) as line:
             return _asked(line, port, found)
     except (OSError, termios.error) as error:
-        return found._replace(state=_state(error), detail=str(error))
+        return _unopened(found, error)
 
 
 def _asked(line: serial.Serial, port: Port, found: Found) -> Found:
@@ -95,8 +95,10 @@ def _dynamixels(line: serial.Serial, baud: int) -> list[int]:
     return list(servos)
 
 
-def _state(error: OSError | termios.error) -> State:
+def _unopened(found: Found, error: OSError | termios.error) -> Found:
     number = error.errno if isinstance(error, OSError) else None
     if number in (errno.EAGAIN, errno.EBUSY):
-        return "in use"
-    return "not allowed" if number in (errno.EACCES, errno.EPERM) else "gone"
+        return found._replace(state="in use")
+    if number in (errno.EACCES, errno.EPERM):
+        return found._replace(state="not allowed")
+    return found._replace(state="gone", detail=os.strerror(number) if number else str(error))
