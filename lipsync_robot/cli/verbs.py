@@ -2,7 +2,7 @@
 
 import typer
 
-from . import data, evaluate, find_port, learning, motors, speak
+from . import data, doctor, evaluate, find_port, learning, motors, speak
 
 app = typer.Typer(
     help="Real-time control of animatronic faces: a face speaks in sync with the sound, with or without a robot.",
@@ -13,6 +13,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("speak")(speak.speak)
+app.command("doctor")(doctor.doctor)
 app.command("find-port")(find_port.find_port)
 app.command("babble")(learning.babble)
 app.command("export")(learning.export_run)
