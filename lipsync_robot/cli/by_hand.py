@@ -63,7 +63,8 @@ def by_hand(robot: Robot, port: str, hand: Jog, line: Callable[[], str], keys: s
                     console.print(escape("\n".join(f" fault: {fault}" for fault in told) or " no faults any more"))
                 if tick % TICKS_A_LOOK == 0:
                     bus.ask()
-                    live.update(Text(f" {line()}{_felt(health)}{'' if held else '  off'}\n {keys}"), refresh=True)
+                    with suppress(OSError):  # the terminal has gone: the motor must still go home
+                        live.update(Text(f" {line()}{_felt(health)}{'' if held else '  torque off'}\n {keys}"), refresh=True)
         finally:
             with suppress(BusError):
                 bus.torque(False)

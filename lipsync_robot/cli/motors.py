@@ -113,7 +113,7 @@ def find_limits(robot: RobotName, motor: MotorName, port: Port) -> None:
         finder.mark(key, place)
         if not np.isfinite(place):
             return "the motor is off, and where it stands is not known: nothing was marked"
-        return f"marked {place:g} {unit} as {limits.MARKS[key]}"
+        return f"marked {place:g} {unit}"
 
     def write(_: str, __: Bus) -> str:
         nonlocal written

@@ -43,12 +43,17 @@ class Person:
         for key in keys:
             os.write(self._terminal, key.encode())
 
+    def hangs_up(self) -> None:
+        os.close(self._terminal)
+        self._terminal = os.open(os.devnull, os.O_RDONLY)
+
     def looks(self) -> bool:
         """Reads what has come onto the screen meanwhile -> whether there was anything."""
         if select.select([self._terminal], [], [], 0.02)[0]:
             with contextlib.suppress(OSError):  # the command has ended
-                self.screen += os.read(self._terminal, 65536).decode(errors="replace")
-                return True
+                come = os.read(self._terminal, 65536).decode(errors="replace")
+                self.screen += come
+                return bool(come)
         return False
 
     def waits(self, until: Callable[[], bool]) -> None:
@@ -141,7 +146,7 @@ def test_space_takes_the_torque_off_at_once_and_a_key_brings_it_back(board: Virt
     person.sees("0.35")
     person.types(" ")
     person.waits(lambda: board.positions[5] < 0)
-    person.sees("off")
+    person.sees("torque off")
     person.types(UP)
     person.waits(lambda: board.positions[5] == pytest.approx(0.40, abs=1e-3))
     person.types("qq")
@@ -164,6 +169,18 @@ def test_however_it_is_asked_to_end_the_motor_goes_home_and_the_terminal_is_rest
     person.waits(lambda: (home.append(board.positions[5]) or home[-1]) < 0)
     assert home[-2] == pytest.approx(0.35, abs=2e-3)
     assert person.ends() == 0
+
+
+def test_a_terminal_that_is_closed_sends_the_motor_home_too(board: VirtualMaestro) -> None:
+    person = Person("jog", "twin", "lip_upper", "--port", board.port)
+    person.sees("0.35")
+    person.types(UP, UP)
+    person.waits(lambda: board.positions[5] > 0.44)
+    person.hangs_up()
+    home = []
+    person.waits(lambda: (home.append(board.positions[5]) or home[-1]) < 0)
+    assert home[-2] == pytest.approx(0.35, abs=2e-3)
+    os.waitpid(person.pid, 0)
 
 
 def test_a_controller_that_goes_away_is_said_to_be_gone(robot: Robot, tmp_path: Path) -> None:
