@@ -14,8 +14,9 @@ from rich.progress import BarColumn, Progress, TextColumn
 from ..audio import files
 from ..errors import BadInputError
 from ..motors import description
-from ..motors.maestro import Maestro
+from ..motors.buses import open_bus
 from ..resources import resource
+from .robots import robot_file
 from .usage import Usage
 
 CHAIN = ["motor_driver", "inverse_model", "retarget", "audio2landmark", "recorder"]
@@ -107,8 +108,7 @@ def _overrides(source: Path | None, device: str, robot: str, port: str | None) -
         for node in ("motor_driver", "inverse_model", "twin"):
             overrides.setdefault(node, {})["robot"] = str(path)
     if port is not None:
-        described = description.load(Path(robot) if robot != "twin" else resource("config/robots/twin.yaml"))
-        Maestro(described, port).close()
+        open_bus(description.load(robot_file(robot)), port).close()
         overrides["motor_driver"]["port"] = str(Path(port).resolve())
     return overrides
 

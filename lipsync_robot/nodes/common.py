@@ -32,6 +32,11 @@ IMAGE = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT, durabilit
 
 BUILT_IN = {"use_sim_time", "start_type_description_service"}  # of any ROS 2 node
 SHARED = {"human_static", "playback_delay_s", "robot"}  # stand under /** in a settings file, for the nodes that know them
+LOCAL = {
+    # No discovery leaves the machine; shared memory is passed over because a killed process leaves its locks behind.
+    "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+    "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4",
+}
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # ways in which a process is asked to end
 CHAIN = ("audio", "human/landmarks", "robot/landmarks", "motor/command")  # sound in, motion out
 
@@ -149,6 +154,14 @@ def only_one(node: Node) -> IO[str]:
     lock.write(str(os.getpid()))
     lock.flush()
     return lock
+
+
+def stay_local() -> None:
+    """Keeps the traffic of nodes that this process will start on this machine, unless the environment says otherwise."""
+    for key, value in LOCAL.items():
+        os.environ.setdefault(key, value)
+    if os.environ.get("ROS_DISTRO") == "humble":  # which knows no discovery range yet
+        os.environ.setdefault("ROS_LOCALHOST_ONLY", "1")
 
 
 def interrupt_on(endings: tuple[signal.Signals, ...]) -> None:

@@ -1,7 +1,6 @@
 """The nodes of a launch file in one process and one thread: a hop between them costs a fraction of a millisecond."""
 
 import json
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -36,11 +35,6 @@ NODES: dict[str, Callable[[], Node]] = {
     "microphone": MicrophoneNode,
     "audio_file": AudioFileNode,
     "recorder": RecorderNode,
-}
-LOCAL = {
-    # No discovery leaves the machine; shared memory is passed over because a killed process leaves its locks behind.
-    "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-    "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4",
 }
 
 
@@ -77,10 +71,7 @@ def composed(names: list[str], file: Path, overrides: dict[str, dict[str, Any]])
     SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt in the body; while the nodes end, all are ignored, so that nothing
     keeps the face from reaching neutral. Raises settings.SettingsError for a file that is no YAML.
     """
-    for key, value in LOCAL.items():
-        os.environ.setdefault(key, value)
-    if os.environ.get("ROS_DISTRO") == "humble":  # which knows no discovery range yet
-        os.environ.setdefault("ROS_LOCALHOST_ONLY", "1")
+    common.stay_local()
     settings.read(file)  # says what is wrong in a sentence, which rclpy does not
     arguments = ["--ros-args", "--params-file", str(file), "--log-level", "warn"]
     for node, parameters in overrides.items():
