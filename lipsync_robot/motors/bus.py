@@ -1,7 +1,7 @@
 """What a servo bus is to the driver: written to at every tick, asked how it is now and then, never waited for."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -21,6 +21,9 @@ class Health(NamedTuple):
     load: np.ndarray  # -1..1 of the most a servo bears
 
 
+WhenSilent = Literal["home", "stop", "nothing"]
+
+
 class Bus(Protocol):
     """A servo bus that is open. Positions are in its own units, µs or ticks, in the order of the robot's motors.
 
@@ -28,8 +31,8 @@ class Bus(Protocol):
     """
 
     @property
-    def fail_safe(self) -> bool:
-        """Whether the device is known to home or stop its servos by itself when the host falls silent."""
+    def when_silent(self) -> WhenSilent:
+        """What the device does by itself when its host falls silent: sends its servos home, stiff; stops them; nothing."""
 
     def read(self) -> np.ndarray:
         """(motors,) where the servos stand; NaN for one that is off and does not know. Waits for the answers."""

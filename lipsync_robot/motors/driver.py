@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -57,7 +58,7 @@ class Driver:
     @property
     def fail_safe(self) -> bool:
         """Whether the servos are safe without this computer, as far as the bus knows; so is one that is not there."""
-        return self._bus is None or self._bus.fail_safe
+        return self._bus is None or self._bus.when_silent != "nothing"
 
     @property
     def pending(self) -> int:
@@ -140,6 +141,13 @@ class Driver:
         for fault in [fault for fault, when in self._recent.items() if now - when > FRESH_S]:
             del self._recent[fault]
         return [self.fault] * bool(self.fault) + list(self._recent)
+
+    def leave(self) -> None:
+        """Lets go of the servos and the bus: limp, unless the device would send them home again, stiff, a moment later."""
+        if self._bus is not None and self._stiff and self._bus.when_silent != "home":
+            with suppress(BusError):
+                self._bus.torque(False)
+        self.close()
 
     def close(self) -> None:
         if self._bus is not None:

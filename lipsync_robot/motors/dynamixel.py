@@ -9,7 +9,7 @@ import numpy as np
 from dynamixel_sdk import COMM_RX_TIMEOUT, COMM_SUCCESS, PKT_ID, PKT_PARAMETER0, Protocol2PacketHandler
 
 from . import dynamixel_table as table
-from .bus import BusError, Health
+from .bus import BusError, Health, WhenSilent
 from .description import Motor, Robot
 from .dynamixel_port import Arrived, Port
 from .dynamixel_table import Block, block
@@ -39,7 +39,7 @@ class Dynamixel:
     Each servo keeps a limit of speed and a watchdog of its own: it stops where it is when nothing is said for `timeout_s`.
     """
 
-    fail_safe = True
+    when_silent: WhenSilent = "stop"
 
     def __init__(self, robot: Robot, port: str) -> None:
         """Finds every servo and sets its limits and its watchdog. Torque stays as it is found; nothing moves."""

@@ -10,7 +10,7 @@ import numpy as np
 import serial
 
 from . import maestro_protocol as protocol
-from .bus import REPLY_S, BusError, Health
+from .bus import REPLY_S, BusError, Health, WhenSilent
 from .description import Robot
 
 SILENCE_S = 0.03  # after which nothing more is to be expected of a question of before: USB takes up to 16 ms
@@ -22,13 +22,12 @@ frame_s = protocol.frame_s  # as every bus has it, for buses.py
 class Maestro:
     """An open board, a motors.bus.Bus. Every method raises BusError, with what to do, when the board is gone.
 
-    `fail_safe`: whether the board notices a silent host, as only one whose serial timeout is set does. It is put to the test
-    when it is opened.
+    Whether it notices a silent host, as only one whose serial timeout is set does, is put to the test when it is opened.
     """
 
     def __init__(self, robot: Robot, port: str) -> None:
         """Opens the port, makes sure that a Maestro with the robot's settings is there, and sets its limits."""
-        self.fail_safe = False
+        self.when_silent: WhenSilent = "nothing"
         self._owed = 0  # bytes of the answer to `ask` that have not been read
         self._robot, self._port = robot, port
         self._low, self._high = np.sort(robot.ends, axis=0)
@@ -104,7 +103,7 @@ class Maestro:
         """What stood in the register before is of others, a timeout of the silence; what stands there after is our doing."""
         self._await_silence()
         self._errors(self._get_errors)
-        if not self.fail_safe:  # somebody has just spoken to it
+        if self.when_silent == "nothing":  # somebody has just spoken to it
             time.sleep(self._robot.timeout_s + NOTICES_S)
             self._errors(self._get_errors)
         self.read()
@@ -149,7 +148,8 @@ class Maestro:
             self._serial.write(frames)
 
     def _note_timeout(self, register: int) -> None:
-        self.fail_safe |= bool(register & protocol.TIMEOUT_ERROR)
+        if register & protocol.TIMEOUT_ERROR:
+            self.when_silent = "home"
 
     @contextlib.contextmanager
     def _still_there(self) -> Iterator[None]:

@@ -164,19 +164,13 @@ def stay_local() -> None:
         os.environ.setdefault("ROS_LOCALHOST_ONLY", "1")
 
 
-def interrupt_on(endings: tuple[signal.Signals, ...]) -> None:
-    """Makes signals raise KeyboardInterrupt, as Ctrl-C does; those that are ignored stay so, as nohup wants it."""
-    for ending in endings:
-        if signal.getsignal(ending) is not signal.SIG_IGN:
-            signal.signal(ending, lambda *_: signal.raise_signal(signal.SIGINT))
-
-
 def run(node_class: Callable[[], Node]) -> Callable[[], None]:
     """The main function of a process that holds one node: spins until it is interrupted, then lets it end in order."""
 
     def main() -> None:
         rclpy.init()
-        interrupt_on((signal.SIGHUP,))  # its terminal was closed; rclpy sees to the others
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # its terminal was closed; rclpy sees to the others
+            signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))
         node = None
         try:
             node = node_class()

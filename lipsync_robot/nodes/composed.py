@@ -3,7 +3,7 @@
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,14 @@ NODES: dict[str, Callable[[], Node]] = {
 
 
 class Composition:
-    """Nodes that run together; each is reached by its name."""
+    """Nodes that run together; each is reached by its name. `add` and `spin` raise KeyboardInterrupt after a signal.
 
-    def __init__(self) -> None:
+    Raised where the signal finds the process, it would be inside rclpy at times, which makes another error of it.
+    """
+
+    def __init__(self, signals: Sequence[int]) -> None:
+        """signals: those that have come, as they come."""
+        self._signals = signals
         self.nodes: dict[str, Any] = {}
         self._executor = SingleThreadedExecutor()
 
@@ -49,12 +54,14 @@ class Composition:
         node = NODES[name]()
         self.nodes[name] = node
         self._executor.add_node(node)
+        self._heed()
 
     def spin(self, seconds: float) -> None:
         """Serves all nodes for so long."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             self._executor.spin_once(timeout_sec=left)
+            self._heed()
 
     def close(self) -> None:
         """Ends all nodes, the last one first, whatever one of them does: the driver goes home while the twin still follows."""
@@ -63,12 +70,16 @@ class Composition:
             for node in self.nodes.values():
                 ends.callback(node.destroy_node)
 
+    def _heed(self) -> None:
+        if self._signals:
+            raise KeyboardInterrupt
+
 
 @contextmanager
 def composed(names: list[str], file: Path, overrides: dict[str, dict[str, Any]]) -> Iterator[Composition]:
     """Starts nodes by name with the parameters of a settings file, overrides[node][parameter] over them.
 
-    SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt in the body; while the nodes end, all are ignored, so that nothing
+    SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt where the body spins; while the nodes end, all are ignored, so that nothing
     keeps the face from reaching neutral. Raises settings.SettingsError for a file that is no YAML.
     """
     common.stay_local()
@@ -80,9 +91,12 @@ def composed(names: list[str], file: Path, overrides: dict[str, dict[str, Any]])
     before = {ending: signal.getsignal(ending) for ending in common.ENDINGS}
     composition = None
     try:
-        common.interrupt_on((signal.SIGTERM, signal.SIGHUP))
+        signals: list[int] = []
+        for ending, handler in before.items():
+            if handler is not signal.SIG_IGN:  # as nohup wants it
+                signal.signal(ending, lambda number, _: signals.append(number))
         rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
-        composition = Composition()
+        composition = Composition(signals)
         for name in names:
             composition.add(name)
         yield composition

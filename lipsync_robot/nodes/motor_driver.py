@@ -93,11 +93,7 @@ class MotorDriverNode(common.Managed):
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Eases the face to neutral, then takes the torque off."""
-        self.driver.end()
-        give_up = time.monotonic() + self.driver.longest_way_home_s
-        while not (self.driver.at_neutral or self.driver.guard.stopped) and time.monotonic() < give_up:
-            time.sleep(1 / self._params.rate_hz)
-            self._tick()
+        self._go_home()
         self.driver.stop()
         self._tick()
         return DONE
@@ -108,15 +104,24 @@ class MotorDriverNode(common.Managed):
         return DONE
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        self.on_deactivate(state)
-        return self.on_cleanup(state)
+        self._go_home()
+        self._timer.cancel()
+        self.driver.leave()
+        return DONE
 
     def destroy_node(self) -> None:
         if hasattr(self, "_claim"):
-            self.on_deactivate(LifecycleState("active", 3))
-            self.driver.close()
+            self._go_home()
+            self.driver.leave()
             self._claim.close()
         super().destroy_node()
+
+    def _go_home(self) -> None:
+        self.driver.end()
+        give_up = time.monotonic() + self.driver.longest_way_home_s
+        while not (self.driver.at_neutral or self.driver.guard.stopped) and time.monotonic() < give_up:
+            time.sleep(1 / self._params.rate_hz)
+            self._tick()
 
     def _offer(self, name: str, act: Callable[[Driver], None]) -> None:
         """A service motor/<name> without arguments."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lipsync_robot.motors.bus import BusError, Health
+from lipsync_robot.motors.bus import BusError, Health, WhenSilent
 from lipsync_robot.motors.description import Robot
 from lipsync_robot.motors.driver import ASK_EVERY_S, FRESH_S, LAST_RETRY_S, PATIENCE, Driver
 from lipsync_robot.motors.guard import LONGEST_STEP_S
@@ -25,7 +25,7 @@ class Servos:
         self.mute = self.rebooted = False
         self.complaints: list[str] = []
         self.opened = self.asked = 0
-        self.fail_safe = True
+        self.when_silent: WhenSilent = "home"
 
     def open(self) -> "Servos":
         self._there()
@@ -276,3 +276,22 @@ def test_a_reboot_opens_the_bus_anew(driver: Driver, servos: Servos) -> None:
     run(driver, 1.0, 2.0, OPEN)
     assert servos.rebooted
     assert servos.opened == 2
+
+
+@pytest.mark.parametrize(("when_silent", "stiff"), [("home", True), ("stop", False), ("nothing", False)])
+def test_left_the_servos_are_limp_unless_the_device_would_stiffen_them_again(
+    driver: Driver, servos: Servos, when_silent: WhenSilent, stiff: bool
+) -> None:
+    servos.when_silent = when_silent
+    run(driver, 0.0, 1.0, OPEN)
+    driver.leave()
+    assert servos.stiff == stiff
+    assert not driver.connected
+
+
+def test_a_bus_that_is_gone_can_be_left(driver: Driver, servos: Servos) -> None:
+    servos.when_silent = "stop"
+    run(driver, 0.0, 1.0, OPEN)
+    servos.plugged = False
+    driver.leave()
+    assert not driver.connected

@@ -298,7 +298,7 @@ def test_a_board_that_a_brown_out_has_reset_gets_its_limits_again(robot: Robot, 
 
 def test_a_board_that_has_noticed_the_silence_before_is_a_fail_safe_one(robot: Robot, line: Line) -> None:
     bus = Maestro(robot, line.port)
-    assert bus.fail_safe
+    assert bus.when_silent == "home"
     bus.ask()
     assert answered(bus) == []  # it was not our silence
     line.now += 10.0
@@ -314,7 +314,7 @@ def test_a_board_that_was_just_spoken_to_is_put_to_the_test(robot: Robot, line: 
     line.now = 0.0
     monkeypatch.setattr(maestro, "time", SimpleNamespace(sleep=passes, monotonic=time.monotonic))
     bus = Maestro(robot, line.port)
-    assert bus.fail_safe
+    assert bus.when_silent == "home"
     bus.ask()
     assert answered(bus) == []
     bus.close()
@@ -323,7 +323,7 @@ def test_a_board_that_was_just_spoken_to_is_put_to_the_test(robot: Robot, line: 
 def test_a_board_that_never_notices_is_no_fail_safe_one(robot: Robot, line: Line) -> None:
     line.now = 0.0  # and stays so
     bus = Maestro(robot, line.port)
-    assert not bus.fail_safe
+    assert bus.when_silent == "nothing"
     bus.close()
 
 
