@@ -79,8 +79,8 @@ class Composition:
 def composed(names: list[str], file: Path, overrides: dict[str, dict[str, Any]]) -> Iterator[Composition]:
     """Starts nodes by name with the parameters of a settings file, overrides[node][parameter] over them.
 
-    SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt where the body spins; while the nodes end, all are ignored, so that nothing
-    keeps the face from reaching neutral. Raises settings.SettingsError for a file that is no YAML.
+    SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt where the body spins; while the nodes end all are ignored: nothing may
+    keep the face from reaching neutral. Raises settings.SettingsError for a file that is no YAML.
     """
     common.stay_local()
     settings.read(file)  # says what is wrong in a sentence, which rclpy does not
