@@ -27,6 +27,10 @@ class Bus(Protocol):
     Every method raises BusError when the bus is gone, and none waits longer than `read` does: REPLY_S.
     """
 
+    @property
+    def fail_safe(self) -> bool:
+        """Whether the device is known to home or stop its servos by itself when the host falls silent."""
+
     def read(self) -> np.ndarray:
         """(motors,) where the servos stand; NaN for one that is off and does not know. Waits for the answers."""
 
@@ -35,6 +39,9 @@ class Bus(Protocol):
 
     def torque(self, on: bool) -> None:
         """Off: the servos go limp. On: they hold the targets written last."""
+
+    def reboot(self) -> None:
+        """Restarts what has switched itself off, where a bus knows how; it has to be opened anew after that."""
 
     def ask(self) -> None:
         """Asks how the bus and its servos are, without waiting."""

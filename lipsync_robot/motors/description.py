@@ -121,6 +121,8 @@ def load(path: Path) -> Robot:
             raise RobotDescriptionError(f"{path}: {name} {value:g} is outside the {limits.name}'s {low:g}..{high:g}.")
     if robot.bus != "maestro" and (robot.crc or robot.device_number is not None or robot.board != "mini"):
         raise RobotDescriptionError(f"{path}: board, crc and device_number are a Maestro's. Leave them out.")
+    if robot.board == "micro":
+        limits = limits._replace(name="Micro Maestro", channels=(0, 5))
     for motor in robot.motors:
         _check(f"{path}: motor {motor.name!r}:", motor, limits)
     return robot

@@ -14,6 +14,7 @@ import rclpy
 from builtin_interfaces.msg import Time
 from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor, ParameterType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
@@ -86,6 +87,10 @@ class Configured(Node):
         if (low is not None and value < low) or (high is not None and value > high):
             raise ParameterError(f"{where} is {value!r}; it goes from {low} to {high}.")
         return value
+
+
+class Managed(Configured, LifecycleNode):
+    """The same as a managed node, with the states of ROS 2's life cycle."""
 
 
 def _descriptor(field: dataclasses.Field) -> ParameterDescriptor:

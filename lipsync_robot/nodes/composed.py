@@ -14,7 +14,6 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from .. import settings
-from ..motors.driver import Driver
 from . import common
 from .audio2landmark import Audio2LandmarkNode
 from .audio_file import AudioFileNode
@@ -58,20 +57,11 @@ class Composition:
             self._executor.spin_once(timeout_sec=left)
 
     def close(self) -> None:
-        """Takes the face to neutral while the twin is still there to follow, then ends all nodes, whatever one of them does."""
+        """Ends all nodes, the last one first, whatever one of them does: the driver goes home while the twin still follows."""
         with ExitStack() as ends:
             ends.callback(self._executor.shutdown)
             for node in self.nodes.values():
                 ends.callback(node.destroy_node)
-            if "motor_driver" in self.nodes:
-                self._go_home(self.nodes["motor_driver"].driver)
-
-    def _go_home(self, driver: Driver) -> None:
-        driver.stop()
-        give_up = time.monotonic() + driver.longest_way_home_s
-        while not driver.at_neutral and time.monotonic() < give_up:
-            self.spin(0.05)
-        self.spin(0.05)  # the twin's servos get there a moment after their command
 
 
 @contextmanager

@@ -18,20 +18,23 @@ import serial
 from dynamixel_sdk import Protocol2PacketHandler
 from serial.tools.list_ports_common import ListPortInfo
 
-from lipsync_robot.motors import maestro, ports, probe
+from lipsync_robot.motors import description, maestro_protocol, ports, probe
 from lipsync_robot.motors.buses import open_bus
 from lipsync_robot.motors.description import Robot
 from lipsync_robot.motors.ports import Port
 from lipsync_robot.motors.probe import Found
-from lipsync_robot.twin.maestro import VirtualMaestro
+from lipsync_robot.resources import resource
+from lipsync_robot.twin.controlled import VirtualController
 
 COMMAND = str(Path(sys.prefix) / "bin" / "lipsync-robot")
+TWIN = resource("config/robots/twin.yaml")
 PING_ALL = bytes.fromhex("fffffd00fe0300013142")
 
 
 @pytest.fixture
-def board(robot: Robot, tmp_path: Path) -> Iterator[VirtualMaestro]:
-    virtual = VirtualMaestro(robot, tmp_path / "ttyACM0")
+def board(tmp_path: Path) -> Iterator[VirtualController]:
+    """The twin's, which wants checksums."""
+    virtual = VirtualController(TWIN, tmp_path / "ttyACM0")
     yield virtual
     virtual.close()
 
@@ -82,22 +85,36 @@ def asked(path: str, buses: tuple[str, ...] = ports.EITHER) -> Found:
     return probe.probe(Port(path, "serial port", buses))
 
 
-def test_a_maestro_is_found_and_the_next_command_named(board: VirtualMaestro) -> None:
+def test_a_maestro_is_found_and_the_next_command_named(tmp_path: Path) -> None:
+    plain = tmp_path / "plain.yaml"
+    plain.write_text(TWIN.read_text().replace("crc: true", "crc: false"))
+    board = VirtualController(plain, tmp_path / "ttyACM0")
     ended = run(board.port)
+    board.close()
     assert ended.returncode == 0, ended.stderr
-    assert f"{board.port}  serial port: answers as Maestro at 115200 baud" in ended.stdout
-    assert f"next: lipsync-robot motors list ROBOT --port {board.port}" in ended.stdout
+    said = f" {board.port}  serial port: answers as Maestro at 115200 baud; next: "
+    assert ended.stdout == f"{said}lipsync-robot motors list ROBOT --port {board.port}\n"
 
 
-def test_being_asked_moves_nothing_and_forgets_no_error(board: VirtualMaestro) -> None:
-    with serial.Serial(str(board.port)) as line:
-        line.write(bytes([maestro.SET_TARGET, 3, maestro.SET_TARGET, 0, 0x00, 0x30]))  # the first is cut short: an error
+def test_a_maestro_that_wants_checksums_is_told_apart(board: VirtualController) -> None:
     found = asked(str(board.port))
-    assert found.state == "answers"
-    assert board.positions[0] == pytest.approx((0x30 * 128 / 4 - 1000) / 1000)
+    assert (found.state, found.bus, found.detail) == ("answers", "maestro", "it wants a checksum: crc: true")
+
+
+@pytest.mark.parametrize("crc", ["true", "false"])
+def test_being_asked_moves_nothing_makes_no_error_and_forgets_none(crc: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(TWIN.read_text().replace("crc: true", f"crc: {crc}"))
+    robot = description.load(path)
+    board = VirtualController(path, tmp_path / "ttyACM0", tmp_path / "log")
+    board.inject("errors 1")
+    assert asked(str(board.port)).state == "answers"
     with serial.Serial(str(board.port), timeout=20) as line:
-        line.write(bytes([maestro.GET_ERRORS]))
-        assert maestro.words(int.from_bytes(line.read(2), "little")) == [maestro.ERRORS[4]]
+        line.write(maestro_protocol.packet(robot, maestro_protocol.GET_ERRORS))
+        register = int.from_bytes(line.read(2), "little")
+    board.close()
+    assert register & ~maestro_protocol.TIMEOUT_ERROR == 1  # nobody had spoken to it for long
+    assert "wire" not in (tmp_path / "log").read_text()
 
 
 def test_dynamixels_are_found_at_the_baud_they_talk_at() -> None:
@@ -106,12 +123,6 @@ def test_dynamixels_are_found_at_the_baud_they_talk_at() -> None:
     assert found == [
         {"path": path, "what": "serial port", "state": "answers", "bus": "dynamixel", "baud": 1_000_000, "detail": "ID 1, 7"}
     ]
-
-
-def test_a_maestro_that_wants_checksums_is_told_apart() -> None:
-    with device(lambda heard, _: b"\x70\x17" if heard == bytes([0x90, 0, 0x65]) else b"") as path:
-        found = asked(path)
-    assert (found.state, found.bus, found.detail) == ("answers", "maestro", "it wants a checksum: crc: true")
 
 
 @pytest.mark.parametrize("reply", [lambda heard, _: b"", lambda heard, _: heard, lambda heard, _: b"$GPGGA,123519,4807.038"])
@@ -124,7 +135,7 @@ def test_what_is_silent_echoes_or_babbles_is_no_controller(reply: Callable[[byte
     assert "--wait" in ended.stderr
 
 
-def test_a_port_in_use_is_said_to_be_so_and_left_alone(robot: Robot, board: VirtualMaestro) -> None:
+def test_a_port_in_use_is_said_to_be_so_and_left_alone(robot: Robot, board: VirtualController) -> None:
     bus = open_bus(robot, str(board.port))
     ended = run(board.port)
     bus.close()
@@ -155,14 +166,14 @@ def test_what_is_no_serial_port_is_said_to_be_none(tmp_path: Path) -> None:
         assert f"{name}  serial port: gone; cannot be opened as a serial port" in ended.stdout
 
 
-def test_waits_for_a_port_to_appear_and_asks_it(robot: Robot, tmp_path: Path) -> None:
+def test_waits_for_a_port_to_appear_and_asks_it(tmp_path: Path) -> None:
     link = tmp_path / "ttyACM0"
     command = [COMMAND, "find-port", str(link), "--wait"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(2)
     with ExitStack() as ends:
-        ends.callback(VirtualMaestro(robot, link).close)
+        ends.callback(VirtualController(TWIN, link).close)
         said, _ = process.communicate(timeout=120)
     assert process.returncode == 0
     assert "answers as Maestro" in said

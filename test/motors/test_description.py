@@ -91,7 +91,8 @@ def test_a_file_that_is_no_description_is_refused(tmp_path: Path, text: str, say
         ({"idle_off_s": -1.0}, "idle_off_s -1 is outside"),
         ({"device_number": 128}, "device_number 128 is outside"),
         ({"bus": "dynamixel", "crc": True}, "board, crc and device_number are a Maestro's"),
-        ({"bus": "dynamixel"}, "min_us is of another bus; a Dynamixel has min_ticks"),
+        ({"board": "micro"}, "channel 6 is outside 0..5 of a Micro Maestro"),
+        ({"bus": "dynamixel", "crc": False}, "min_us is of another bus; a Dynamixel has min_ticks"),
     ],
 )
 def test_what_a_bus_cannot_do_is_named(tmp_path: Path, change: dict, says: str) -> None:
