@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from ..motors.bus import Bus, BusError, Health
-from ..motors.buses import ANSWERED_S, open_bus
+from ..motors.buses import open_bus
 from ..motors.description import Robot, RobotDescriptionError
 from ..motors.jog import Jog
 from .keyboard import Keyboard
@@ -44,7 +44,7 @@ def by_hand(robot: Robot, port: str, hand: Jog, lines: Callable[[], list[str]], 
                     time.sleep(TRAIL_S)
                     return
                 if tick % TICKS_A_LOOK == 0:
-                    session.ask()
+                    bus.ask()
                     with suppress(OSError):  # the terminal has gone: the motor must still go home
                         live.update(session.seen(lines()), refresh=True)
         finally:
@@ -58,7 +58,6 @@ class _Session:
     def __init__(self, bus: Bus, hand: Jog, console: Console) -> None:
         self._bus, self._hand, self._console = bus, hand, console
         self._held = False  # whether its torque is on
-        self._asked = False  # whether an answer is on its way
         self._health: Health | None = None
         self._told: list[str] = []  # the faults
 
@@ -84,7 +83,7 @@ class _Session:
         answer = self._bus.answer()
         if answer is None:
             return
-        self._asked, self._health = False, answer
+        self._health = answer
         if not self._held:
             self._hand.starts_from(float(answer.positions[0]), time.monotonic())
         if list(answer.faults) != self._told:
@@ -98,21 +97,13 @@ class _Session:
         if self._held:
             self._bus.write(self._hand.output(time.monotonic()))
 
-    def ask(self) -> None:
-        self._bus.ask()
-        self._asked = True
-
     def seen(self, lines: list[str]) -> Text:
         """The live lines, with what is felt of the motor in the first."""
         first = lines[0] + _felt(self._health) + ("" if self._held else "  torque off")
         return Text("\n".join(f" {line}" for line in (first, *lines[1:])), no_wrap=True)
 
     def _place(self) -> float:
-        """Where the motor is, bus units; an answer that is on its way must not be taken for that of the reading."""
-        if self._asked:
-            time.sleep(ANSWERED_S)
-            self._bus.answer()
-            self._asked = False
+        """Where the motor is, bus units."""
         return float(self._bus.read()[0])
 
 

@@ -16,6 +16,7 @@ from ..motors.buses import NO_FAIL_SAFE, Look, look
 from ..motors.description import BUSES, Robot
 from ..motors.jog import Jog, alone
 from ..motors.limits import LimitFinder, Marks
+from ..motors.maestro_settings import settings_xml
 from .by_hand import by_hand
 from .robots import TWIN, RobotName, robot_file
 
@@ -129,6 +130,22 @@ def find_limits(robot: RobotName, motor: MotorName, port: Port) -> None:
         Console(stderr=True, highlight=False).print(escape(f" not written: {_in_words(finder.marks, unit)}"))
     elif written == Marks.of(described.motors[0]):
         Console(stderr=True, highlight=False).print(" nothing was written")
+
+
+@app.command("settings")
+def settings(robot: RobotName) -> None:
+    """Prints the settings of a Maestro for this robot, for Pololu's own tool to put into the board.
+
+    Ranges, neutral, limits of speed, checksums, and the timeout after which the board homes its servos when the computer
+    dies. It replaces all settings and the script that are in the board. Example:
+
+      lipsync-robot motors settings my_robot.yaml > maestro.txt; UscCmd --configure maestro.txt
+    """
+    path = robot_file(robot)
+    described = description.load(path)
+    if described.bus != "maestro":
+        raise BadInputError(f"{path}: bus: {described.bus} keeps its settings in each servo; only a Maestro has such a file.")
+    print(settings_xml(described))
 
 
 def _in_words(marks: Marks, unit: str) -> str:

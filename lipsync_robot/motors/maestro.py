@@ -13,6 +13,7 @@ from . import maestro_protocol as protocol
 from .bus import REPLY_S, BusError, Health
 from .description import Robot
 
+SILENCE_S = 0.03  # after which nothing more is to be expected of a question of before: USB takes up to 16 ms
 NOTICES_S = 0.05  # that a board may need beyond its timeout: it counts in steps of 10 ms
 
 frame_s = protocol.frame_s  # as every bus has it, for buses.py
@@ -28,6 +29,7 @@ class Maestro:
     def __init__(self, robot: Robot, port: str) -> None:
         """Opens the port, makes sure that a Maestro with the robot's settings is there, and sets its limits."""
         self.fail_safe = False
+        self._owed = 0  # bytes of the answer to `ask` that have not been read
         self._robot, self._port = robot, port
         self._low, self._high = np.sort(robot.ends, axis=0)
         self._get_errors = protocol.packet(robot, protocol.GET_ERRORS)
@@ -80,11 +82,15 @@ class Maestro:
         with self._still_there():
             self._serial.reset_input_buffer()
             self._serial.write(self._get_errors + next(self._next_limits))
+        self._owed = 2
 
     def answer(self) -> Health | None:
         """The board's errors since `ask` before; it measures nothing. None where no answer, or a damaged one, has come."""
         with self._still_there():
-            register = protocol.errors(self._serial.read(2)) if self._serial.in_waiting == 2 else None
+            if self._serial.in_waiting != self._owed or not self._owed:
+                return None
+            register = protocol.errors(self._serial.read(self._owed))
+        self._owed = 0
         if register is None:
             return None
         self._note_timeout(register)
@@ -96,6 +102,7 @@ class Maestro:
 
     def _identify(self, checked_limits: bytes) -> None:
         """What stood in the register before is of others, a timeout of the silence; what stands there after is our doing."""
+        self._await_silence()
         self._errors(self._get_errors)
         if not self.fail_safe:  # somebody has just spoken to it
             time.sleep(self._robot.timeout_s + NOTICES_S)
@@ -108,6 +115,15 @@ class Maestro:
                 "Its baud and CRC must be as in the robot's description."
             )
 
+    def _await_silence(self) -> None:
+        """What was asked before the port was opened may still be answered, and would be taken for answers to what comes now."""
+        give_up = time.monotonic() + REPLY_S
+        with self._still_there():
+            self._serial.timeout = SILENCE_S
+            while self._serial.read(1) and time.monotonic() < give_up:
+                self._serial.reset_input_buffer()
+            self._serial.timeout = self._patience
+
     def _errors(self, question: bytes) -> int:
         """The error register, by a question that ends in asking for it."""
         reply = self._exchange(question, 2)
@@ -118,10 +134,12 @@ class Maestro:
         return register
 
     def _exchange(self, question: bytes, size: int) -> bytes:
+        owed, self._owed = self._owed, 0  # answers do not say what they answer: one that is due comes first
         with self._still_there():
-            self._serial.reset_input_buffer()
+            if not owed:
+                self._serial.reset_input_buffer()
             self._serial.write(question)
-            reply: bytes = self._serial.read(size)
+            reply: bytes = self._serial.read(owed + size)[owed:]
         if len(reply) < size:
             raise BusError(self._stranger(f"{len(reply)} of {size} bytes in {self._patience:.2g} s"))
         return reply

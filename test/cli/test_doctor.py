@@ -107,6 +107,13 @@ def test_a_controllers_faults_are_warnings(tmp_path: Path) -> None:
     assert "jaw (ID 5): " in by_name["controller"].fact
 
 
+def test_a_board_that_does_not_notice_a_silent_host_is_a_warning(board: VirtualController) -> None:
+    status, by_name = found("--port", board.port)  # whose timeout is far longer than the description says
+    assert (status, by_name["controller"].state) == (0, "warning")
+    assert "does not notice a silent host" in by_name["controller"].fact
+    assert "motors settings" in by_name["controller"].remedy
+
+
 def test_a_port_without_a_controller_is_a_fault() -> None:
     mute, terminal = pty.openpty()
     tty.setraw(terminal)

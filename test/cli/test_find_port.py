@@ -18,7 +18,7 @@ import serial
 from dynamixel_sdk import Protocol2PacketHandler
 from serial.tools.list_ports_common import ListPortInfo
 
-from lipsync_robot.motors import description, maestro_protocol, ports, probe
+from lipsync_robot.motors import maestro_protocol, ports, probe
 from lipsync_robot.motors.buses import open_bus
 from lipsync_robot.motors.description import Robot
 from lipsync_robot.motors.ports import Port
@@ -27,16 +27,7 @@ from lipsync_robot.resources import resource
 from lipsync_robot.twin.controlled import VirtualController
 
 COMMAND = str(Path(sys.prefix) / "bin" / "lipsync-robot")
-TWIN = resource("config/robots/twin.yaml")
 PING_ALL = bytes.fromhex("fffffd00fe0300013142")
-
-
-@pytest.fixture
-def board(tmp_path: Path) -> Iterator[VirtualController]:
-    """The twin's, which wants checksums."""
-    virtual = VirtualController(TWIN, tmp_path / "ttyACM0")
-    yield virtual
-    virtual.close()
 
 
 @contextmanager
@@ -85,36 +76,32 @@ def asked(path: str, buses: tuple[str, ...] = ports.EITHER) -> Found:
     return probe.probe(Port(path, "serial port", buses))
 
 
-def test_a_maestro_is_found_and_the_next_command_named(tmp_path: Path) -> None:
-    plain = tmp_path / "plain.yaml"
-    plain.write_text(TWIN.read_text().replace("crc: true", "crc: false"))
-    board = VirtualController(plain, tmp_path / "ttyACM0")
+def test_a_maestro_is_found_and_the_next_command_named(board: VirtualController) -> None:
     ended = run(board.port)
-    board.close()
     assert ended.returncode == 0, ended.stderr
-    said = f" {board.port}  serial port: answers as Maestro at 115200 baud; next: "
-    assert ended.stdout == f"{said}lipsync-robot motors list ROBOT --port {board.port}\n"
+    assert f"{board.port}  serial port: answers as Maestro at 115200 baud" in ended.stdout
+    assert f"next: lipsync-robot motors list ROBOT --port {board.port}" in ended.stdout
 
 
-def test_a_maestro_that_wants_checksums_is_told_apart(board: VirtualController) -> None:
-    found = asked(str(board.port))
-    assert (found.state, found.bus, found.detail) == ("answers", "maestro", "it wants a checksum: crc: true")
-
-
-@pytest.mark.parametrize("crc", ["true", "false"])
-def test_being_asked_moves_nothing_makes_no_error_and_forgets_none(crc: str, tmp_path: Path) -> None:
-    path = tmp_path / "mine.yaml"
-    path.write_text(TWIN.read_text().replace("crc: true", f"crc: {crc}"))
-    robot = description.load(path)
-    board = VirtualController(path, tmp_path / "ttyACM0", tmp_path / "log")
+def test_a_maestro_that_wants_checksums_takes_being_asked_for_no_error(board: VirtualController, robot: Robot) -> None:
     board.inject("errors 1")
-    assert asked(str(board.port)).state == "answers"
+    assert asked(str(board.port)).detail == "it wants a checksum: crc: true"
     with serial.Serial(str(board.port), timeout=20) as line:
         line.write(maestro_protocol.packet(robot, maestro_protocol.GET_ERRORS))
         register = int.from_bytes(line.read(2), "little")
-    board.close()
     assert register & ~maestro_protocol.TIMEOUT_ERROR == 1  # nobody had spoken to it for long
-    assert "wire" not in (tmp_path / "log").read_text()
+
+
+def test_being_asked_moves_nothing_and_forgets_no_error(plug: Callable[..., VirtualController]) -> None:
+    board = plug(crc=False)
+    cut_short, to_1536_us = [maestro_protocol.SET_TARGET, 3], [maestro_protocol.SET_TARGET, 0, 0x00, 0x30]
+    with serial.Serial(str(board.port)) as line:
+        line.write(bytes(cut_short + to_1536_us))
+    assert asked(str(board.port)).state == "answers"
+    with serial.Serial(str(board.port), timeout=20) as line:
+        line.write(bytes([maestro_protocol.GET_ERRORS]))
+        assert maestro_protocol.words(int.from_bytes(line.read(2), "little")) == [maestro_protocol.ERRORS[4]]
+    assert board.outputs()[0] == 1536
 
 
 def test_dynamixels_are_found_at_the_baud_they_talk_at() -> None:
@@ -173,7 +160,7 @@ def test_waits_for_a_port_to_appear_and_asks_it(tmp_path: Path) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(2)
     with ExitStack() as ends:
-        ends.callback(VirtualController(TWIN, link).close)
+        ends.callback(VirtualController(resource("config/robots/twin.yaml"), link).close)
         said, _ = process.communicate(timeout=120)
     assert process.returncode == 0
     assert "answers as Maestro" in said

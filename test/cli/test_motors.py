@@ -12,21 +12,23 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from lipsync_robot.cli.keyboard import split
 from lipsync_robot.motors import description, maestro_protocol
+from lipsync_robot.motors.description import Robot
+from lipsync_robot.motors.limits import widened
 from lipsync_robot.resources import resource
 from lipsync_robot.twin.controlled import VirtualController
 
 COMMAND = str(Path(sys.prefix) / "bin" / "lipsync-robot")
 PATIENCE_S = 60
-TWIN, HEAD = resource("config/robots/twin.yaml"), resource("config/robots/dynamixel_head.yaml")
-HEAD_NEUTRAL = (head := description.load(HEAD)).targets(head.neutral)  # where virtual servos stand at first
-LIP = 5  # lip_upper, of the twin's motors; neutral is 1350 µs
+HEAD = resource("config/robots/dynamixel_head.yaml")
 LEFT, RIGHT, UP, DOWN = "\x1b[D", "\x1b[C", "\x1b[A", "\x1b[B"
 
 
@@ -83,38 +85,10 @@ class Person:
         return os.waitstatus_to_exitcode(ended[0])
 
 
-class Board(VirtualController):
-    """A controller on a serial port, in the test's own hands, that keeps what came over the wire."""
-
-    def __init__(self, robot_yaml: Path, folder: Path) -> None:
-        self._log = folder / "wire.log"
-        super().__init__(robot_yaml, folder / "port", self._log)
-
-    def stands_at(self, place: float, motor: int = LIP) -> Callable[[], bool]:
-        """µs or ticks -> whether the motor is there now."""
-        return lambda: bool(abs(self.outputs()[motor] - place) < 0.3)
-
-    def is_off(self, motor: int = LIP) -> bool:
-        return bool(np.isnan(self.outputs()[motor]))
-
-    def heard(self) -> np.ndarray:
-        """Ends it -> all targets that were sent, (frames, motors) µs or ticks, NaN for off."""
-        self.close()
-        entries = map(json.loads, self._log.read_text().splitlines())
-        return np.array([entry["wire"] for entry in entries if "wire" in entry], float)
-
-
 @pytest.fixture
-def board(tmp_path: Path) -> Iterator[Board]:
-    virtual = Board(TWIN, tmp_path)
-    yield virtual
-    virtual.close()
-
-
-@pytest.fixture
-def chain(tmp_path: Path) -> Iterator[Board]:
-    """Seven Dynamixels."""
-    virtual = Board(HEAD, tmp_path)
+def chain(tmp_path: Path) -> Iterator[VirtualController]:
+    """Seven Dynamixels, limp."""
+    virtual = VirtualController(HEAD, tmp_path / "port")
     yield virtual
     virtual.close()
 
@@ -122,7 +96,7 @@ def chain(tmp_path: Path) -> Iterator[Board]:
 @pytest.fixture
 def yaml(tmp_path: Path) -> Path:
     path = tmp_path / "mine.yaml"
-    path.write_text(TWIN.read_text())
+    path.write_text(resource("config/robots/twin.yaml").read_text())
     return path
 
 
@@ -138,15 +112,14 @@ def test_the_description_alone_is_listed_without_a_port() -> None:
     assert "now" not in ended.stdout
 
 
-def test_the_list_says_where_the_motors_stand(board: Board, yaml: Path) -> None:
+def test_the_list_says_where_the_motors_stand(board: VirtualController, yaml: Path) -> None:
     ended = run("list", yaml, "--port", board.port)
     assert ended.returncode == 0, ended.stderr
     assert re.search(r"lid_upper +2 +1000…2000 +0\.55 +0\.55 +1550 +- +-", ended.stdout)
     assert "no faults" in ended.stdout
-    assert len(board.heard()) == 0  # nothing was told to move
 
 
-def test_the_list_is_there_for_programs_too(board: Board) -> None:
+def test_the_list_is_there_for_programs_too(board: VirtualController) -> None:
     listed = json.loads(run("list", "twin", "--port", board.port, "--json").stdout)
     assert (listed["robot"], listed["bus"], listed["faults"]) == ("twin", "maestro", [])
     assert listed["motors"][4] == {
@@ -155,144 +128,147 @@ def test_the_list_is_there_for_programs_too(board: Board) -> None:
     }  # fmt: skip
 
 
-def test_a_bus_that_feels_its_servos_says_so_in_the_list(chain: Board) -> None:
+def test_a_bus_that_feels_its_servos_says_so_in_the_list(chain: VirtualController) -> None:
     chain.inject("overload jaw")
     listed = json.loads(run("list", HEAD, "--port", chain.port, "--json").stdout)
     assert all(motor["temperature"] > 0 and motor["load"] is not None for motor in listed["motors"])
     assert [fault for fault in listed["faults"] if "jaw (ID 5)" in fault] == listed["faults"] != []
 
 
-def test_a_motor_is_moved_by_the_arrows_and_by_nothing_else(board: Board) -> None:
+def test_a_motor_is_moved_by_the_arrows_and_by_nothing_else(board: VirtualController, robot: Robot) -> None:
+    before = board.positions()
     person = Person("jog", "twin", "lip_upper", "--port", board.port)
     person.sees("lip_upper  0.35  1350.0 µs")
     person.types(RIGHT, RIGHT, LEFT, UP)
-    person.waits(board.stands_at(1410))
+    person.waits(lambda: board.positions()[5] == pytest.approx(0.41, abs=1e-3))
     person.sees("lip_upper  0.41  1410.0 µs")
+    others = np.arange(11) != 5
+    assert (board.positions()[others] == before[others]).all()
     person.types("n")
-    person.waits(board.stands_at(1350))
+    person.waits(lambda: board.positions()[5] == pytest.approx(0.35, abs=1e-3))
     person.types("q")
     assert person.ends() == 0
-    heard = board.heard()
-    assert (np.delete(heard, LIP, axis=1) == np.delete(heard, LIP, axis=1)[0]).all()
-    assert np.isnan(heard[-1, LIP])  # off
+    assert np.isnan(board.positions()[5])  # off
+    assert (board.positions()[others] == before[others]).all()
 
 
-def test_space_takes_the_torque_off_at_once_and_a_key_brings_it_back(board: Board) -> None:
+def test_space_takes_the_torque_off_at_once_and_a_key_brings_it_back(board: VirtualController) -> None:
     person = Person("jog", "twin", "lip_upper", "--port", board.port)
     person.sees("0.35")
     person.types(" ")
-    person.waits(board.is_off)
+    person.waits(lambda: np.isnan(board.positions()[5]))
     person.sees("torque off")
     person.types(UP)
-    person.waits(board.stands_at(1400))
+    person.waits(lambda: board.positions()[5] == pytest.approx(0.40, abs=1e-3))
     person.types("qq")
     assert person.ends() == 0
 
 
-def test_a_space_that_is_typed_too_early_counts_too(board: Board) -> None:
+def test_a_space_that_is_typed_too_early_counts_too(board: VirtualController) -> None:
     person = Person("jog", "twin", "lip_upper", "--port", board.port)
     person.types(" ")
-    person.waits(board.is_off)
+    person.waits(lambda: np.isnan(board.positions()[5]))
     person.sees("torque off")
     person.types("q")
     assert person.ends() == 0
 
 
-@pytest.mark.parametrize("sent", ["\x03", signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("sent", ["\x03", signal.SIGTERM, signal.SIGINT])
 def test_however_it_is_asked_to_end_the_motor_goes_home_and_the_terminal_is_restored(
-    board: Board, sent: str | signal.Signals
+    board: VirtualController, sent: str | signal.Signals
 ) -> None:
     person = Person("jog", "twin", "lip_upper", "--port", board.port)
     person.sees("0.35")
     person.types(UP, UP)
-    person.waits(board.stands_at(1450))
+    person.waits(lambda: board.positions()[5] > 0.44)
+    home = []
     if isinstance(sent, str):
         person.types(sent)
     else:
         os.kill(person.pid, sent)
+    person.waits(lambda: home.append(board.positions()[5]) or np.isnan(home[-1]))
+    assert home[-2] == pytest.approx(0.35, abs=2e-3)
     assert person.ends() == 0
-    assert board.heard()[-2:, LIP] == pytest.approx([1350, np.nan], abs=1.1, nan_ok=True)
 
 
-def test_a_terminal_that_is_closed_sends_the_motor_home_too(board: Board) -> None:
+def test_a_terminal_that_is_closed_sends_the_motor_home_too(board: VirtualController) -> None:
     person = Person("jog", "twin", "lip_upper", "--port", board.port)
     person.sees("0.35")
     person.types(UP, UP)
-    person.waits(board.stands_at(1450))
+    person.waits(lambda: board.positions()[5] > 0.44)
     person.hangs_up()
+    home = []
+    person.waits(lambda: home.append(board.positions()[5]) or np.isnan(home[-1]))
+    assert home[-2] == pytest.approx(0.35, abs=2e-3)
     os.waitpid(person.pid, 0)
-    assert board.heard()[-2:, LIP] == pytest.approx([1350, np.nan], abs=1.1, nan_ok=True)
 
 
-def test_a_controller_that_goes_away_is_said_to_be_gone(board: Board) -> None:
+def test_a_controller_that_goes_away_is_said_to_be_gone(board: VirtualController) -> None:
     person = Person("jog", "twin", "jaw", "--port", board.port)
     person.sees("0.00")
-    board.inject("unplug")
+    board.close()
     assert person.ends() == 2
     assert "is gone" in person.screen
     assert "Traceback" not in person.screen
 
 
-def test_faults_of_the_board_are_said(board: Board) -> None:
+def test_faults_of_the_board_are_said(board: VirtualController) -> None:
     person = Person("jog", "twin", "jaw", "--port", board.port)
     person.sees("0.00")
-    board.inject("errors 1")
-    person.sees(f"fault: {maestro_protocol.ERRORS[0]}")
+    os.write(os.open(board.port, os.O_WRONLY | os.O_NOCTTY), bytes([maestro_protocol.SET_TARGET, 3]))
+    person.sees(f"fault: {maestro_protocol.ERRORS[4]}")
     person.types("q")
     assert person.ends() == 0
 
 
-def test_a_dynamixel_is_switched_on_where_it_stands_and_its_load_is_shown(chain: Board) -> None:
+def test_a_dynamixel_is_switched_on_where_it_stands_and_the_others_stay_limp(chain: VirtualController) -> None:
     person = Person("jog", HEAD, "lip_lower", "--port", chain.port)
-    person.sees("°C")
+    person.waits(lambda: not np.isnan(chain.outputs()[4]))
     start = chain.outputs()[4]
-    assert not chain.is_off(4)
     person.sees("load")
+    person.sees("°C")
     person.types(UP)
-    person.waits(chain.stands_at(start - 15, 4))  # a twentieth of its range, which is turned round
-    assert np.isnan(np.delete(chain.outputs(), 4)).all()  # the others were limp, and stay so
+    person.waits(lambda: chain.outputs()[4] == pytest.approx(start - 15, abs=1))  # a twentieth of a range that is turned round
+    assert np.isnan(np.delete(chain.outputs(), 4)).all()
     person.types("q")
     assert person.ends() == 0
-    assert chain.is_off(4)
+    assert np.isnan(chain.outputs()[4])
 
 
 @pytest.mark.parametrize("verb", ["jog", "limits"])
-def test_without_a_terminal_it_says_so(verb: str, board: Board, yaml: Path) -> None:
+def test_without_a_terminal_it_says_so(verb: str, board: VirtualController, yaml: Path) -> None:
+    before = board.positions()
     ended = run(verb, yaml, "jaw", "--port", board.port)
     assert ended.returncode == 2
     assert "run it in a terminal" in ended.stderr
-    assert len(board.heard()) == 0
+    assert (board.positions() == before).all()
 
 
-def test_limits_are_found_and_written(yaml: Path, tmp_path: Path) -> None:
+def test_limits_are_found_and_written(robot: Robot, yaml: Path, plug: Callable[..., VirtualController]) -> None:
     """On a controller whose own limits are wider than those that are described."""
-    wide = tmp_path / "wide.yaml"
-    wide.write_text(TWIN.read_text().replace("1000.0", "500.0").replace("2000.0", "2500.0"))
-    board = Board(wide, tmp_path)
+    board = plug(motors=[asdict(motor) for motor in widened(robot).motors])
+    place = lambda: board.outputs()[5]  # noqa: E731
     person = Person("limits", yaml, "lip_upper", "--port", board.port)
-    person.sees("lip_upper  1200.0 µs")
+    person.sees("lip_upper  1350.0 µs")
     person.sees("0 at 1000  1 at 2000  neutral at 1350")
     person.types(LEFT, LEFT)
-    person.waits(board.stands_at(1190))
-    person.types("n")
-    for place in range(1165, 985, -25):
-        person.types(DOWN)
-        person.waits(board.stands_at(place))
+    person.waits(lambda: place() == pytest.approx(1340, abs=0.2))
+    person.types("n", DOWN, DOWN)
+    person.waits(lambda: place() == pytest.approx(1290, abs=0.2))
     person.types("1")
-    person.sees("0 at 990  1 at 2000  neutral at 1190  (not written)")
+    person.sees("0 at 1290  1 at 2000  neutral at 1340  (not written)")
     person.types("w")
     person.sees(f"wrote {yaml}")
     person.types("q")
     assert person.ends() == 0
-    board.close()
-    changed = "lip_upper, group: lower, channel: 5, min_us: 990.0, max_us: 2000.0, neutral: 0.198, "
-    assert yaml.read_text() == re.sub(r"lip_upper,.*?neutral: 0\.35, ", changed, TWIN.read_text())
-    assert description.load(yaml).motors[LIP].neutral == 0.198
+    original = resource("config/robots/twin.yaml").read_text()
+    changed = "lip_upper, group: lower, channel: 5, min_us: 1290.0, max_us: 2000.0, neutral: 0.07, "
+    assert yaml.read_text() == re.sub(r"lip_upper,.*?neutral: 0\.35, ", changed, original)
+    assert description.load(yaml).motors[5].neutral == 0.07
 
 
-def test_a_place_that_the_board_does_not_go_to_cannot_be_marked(board: Board, yaml: Path) -> None:
+def test_a_place_that_the_board_does_not_go_to_cannot_be_marked(board: VirtualController, yaml: Path) -> None:
     person = Person("limits", yaml, "lid_upper", "--port", board.port)
-    person.sees("1550.0")
     for place in range(1575, 2125, 25):
         person.types(UP)
         person.sees(f"lid_upper  {place:.1f}")
@@ -302,21 +278,20 @@ def test_a_place_that_the_board_does_not_go_to_cannot_be_marked(board: Board, ya
     assert person.ends() == 0
 
 
-def test_a_limp_dynamixel_is_marked_where_a_hand_has_put_it(chain: Board, tmp_path: Path) -> None:
+def test_a_limp_dynamixel_is_marked_where_it_stands(chain: VirtualController, tmp_path: Path) -> None:
     path = tmp_path / "head.yaml"
     path.write_text(HEAD.read_text())
     person = Person("limits", path, "lip_upper", "--port", chain.port)
-    person.sees("°C")
-    person.types(" ")
-    person.sees("torque off")
-    person.types("2", "w")
+    person.types(" ", "2", "w")
+    person.sees("marked 2005 ticks")  # where virtual servos stand at first: at neutral
     person.sees("wrote")
     person.types("q")
     assert person.ends() == 0
-    assert description.load(path).motors[3].max_ticks == round(HEAD_NEUTRAL[3])
+    assert description.load(path).motors[3].max_ticks == 2005
 
 
-def test_what_was_not_written_is_said_and_the_yaml_is_as_it_was(board: Board, yaml: Path) -> None:
+def test_what_was_not_written_is_said_and_the_yaml_is_as_it_was(board: VirtualController, yaml: Path) -> None:
+    original = yaml.read_text()
     person = Person("limits", yaml, "lip_upper", "--port", board.port)
     person.sees("neutral at 1350")
     person.types("1", "2", "w")  # a range without extent
@@ -324,10 +299,10 @@ def test_what_was_not_written_is_said_and_the_yaml_is_as_it_was(board: Board, ya
     person.types("q")
     assert person.ends() == 0
     assert "not written: 0 at 1350 µs, 1 at 1350 µs" in person.screen
-    assert yaml.read_text() == TWIN.read_text()
+    assert yaml.read_text() == original
 
 
-def test_the_packages_own_description_is_not_for_writing(board: Board) -> None:
+def test_the_packages_own_description_is_not_for_writing(board: VirtualController) -> None:
     ended = run("limits", "twin", "jaw", "--port", board.port)
     assert ended.returncode == 2
     assert "Copy config/robots/twin.yaml" in ended.stderr
@@ -338,3 +313,15 @@ def test_keys_may_come_in_pieces_and_unknown_ones_are_passed_over() -> None:
     assert split(b"n\x1b[") == (["n"], b"\x1b[")
     assert split(b"\x1b[5~\x1b[1;5C\x1b[6~") == (["page_up", "page_down"], b"")
     assert split(b"\x1bq") == (["q"], b"")
+
+
+def test_the_settings_for_the_board_are_printed() -> None:
+    ended = run("settings", "twin")
+    assert ended.returncode == 0, ended.stderr
+    assert ElementTree.fromstring(ended.stdout).findtext("EnableCrc") == "true"
+
+
+def test_a_dynamixel_has_no_such_settings() -> None:
+    ended = run("settings", resource("config/robots/dynamixel_head.yaml"))
+    assert ended.returncode == 2
+    assert "bus: dynamixel" in ended.stderr

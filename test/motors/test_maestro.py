@@ -275,6 +275,8 @@ def test_an_answer_with_bits_that_no_register_has_is_none(line: Line, bus: Maest
 
 
 def test_half_an_answer_is_waited_for(line: Line, bus: Maestro) -> None:
+    line.board = SimpleNamespace(feed=lambda *_: b"")  # what is disturbed below is all that comes
+    bus.ask()
     line.disturb(b"\x10")
     assert eventually(lambda: bus._serial.in_waiting == 1)
     assert bus.answer() is None
@@ -310,7 +312,7 @@ def test_a_board_that_was_just_spoken_to_is_put_to_the_test(robot: Robot, line: 
         line.now += seconds
 
     line.now = 0.0
-    monkeypatch.setattr(maestro, "time", SimpleNamespace(sleep=passes))
+    monkeypatch.setattr(maestro, "time", SimpleNamespace(sleep=passes, monotonic=time.monotonic))
     bus = Maestro(robot, line.port)
     assert bus.fail_safe
     bus.ask()
@@ -365,3 +367,16 @@ def test_an_unplugged_board_is_gone_for_every_method(line: Line, bus: Maestro) -
     for method in (bus.read, bus.ask, bus.answer, lambda: bus.write(np.full(11, 1500.0)), lambda: bus.torque(False)):
         with pytest.raises(BusError, match="the Maestro is gone"):
             method()
+
+
+def test_an_answer_that_is_due_is_not_taken_for_a_position(robot: Robot, line: Line, bus: Maestro) -> None:
+    bus.ask()
+    assert bus.read() == pytest.approx(robot.targets(robot.neutral), abs=0.125)
+    assert bus.answer() is None
+
+
+def test_answers_to_questions_of_a_host_before_are_waited_out(robot: Robot, line: Line) -> None:
+    line.disturb(bytes(2))  # no errors: as a position it would be a servo that is off
+    bus = Maestro(robot, line.port)
+    assert bus.read() == pytest.approx(robot.targets(robot.neutral), abs=0.125)
+    bus.close()
