@@ -19,14 +19,13 @@ os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 os.environ.setdefault("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")
 
-from lipsync_robot.twin.controlled import VirtualController
-
 from lipsync_robot.audio import files
 from lipsync_robot.audio.mel import SAMPLE_RATE
 from lipsync_robot.motors import description
 from lipsync_robot.motors.ports import run_folder
 from lipsync_robot.resources import resource
 from lipsync_robot.twin import servos
+from lipsync_robot.twin.controlled import VirtualController
 
 PROGRAMS = Path(sys.prefix) / "lib" / "lipsync_robot"
 CHAIN = ("audio_file", "speaker", "audio2landmark", "retarget", "inverse_model", "motor_driver")  # sound in, motion out

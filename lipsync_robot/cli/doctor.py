@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -298,18 +297,16 @@ def description(robot: str) -> Finding:
 def controller(port: str, robot: str) -> Finding:
     """The controller on a port, as the robot is described."""
     from ..motors import description
-    from ..motors.bus import REPLY_S
-    from ..motors.buses import open_bus
+    from ..motors.buses import NO_FAIL_SAFE, look
 
     try:
-        with closing(open_bus(description.load(robot_file(robot)), port)) as bus:
-            bus.ask()
-            time.sleep(REPLY_S)
-            health = bus.answer()
+        seen = look(description.load(robot_file(robot)), port)
     except LipsyncError as error:
         return Finding("controller", "fault", str(error), f"`lipsync-robot find-port {port}` tells what answers there.")
-    if health and health.faults:
-        return Finding("controller", "warning", "; ".join(health.faults), "`lipsync-robot motors list` tells more.")
+    if seen.health and seen.health.faults:
+        return Finding("controller", "warning", "; ".join(seen.health.faults), "`lipsync-robot motors list` tells more.")
+    if not seen.fail_safe:
+        return Finding("controller", "warning", *NO_FAIL_SAFE.split(". ", 1))
     return Finding("controller", "ok", f"{port} answers")
 
 

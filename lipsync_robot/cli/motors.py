@@ -2,7 +2,6 @@
 
 import json
 import time
-from contextlib import closing
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,8 +12,7 @@ from rich.table import Table
 
 from ..errors import BadInputError
 from ..motors import description, limits
-from ..motors.bus import REPLY_S, Bus, Health
-from ..motors.buses import open_bus
+from ..motors.buses import NO_FAIL_SAFE, Look, look
 from ..motors.description import BUSES, Robot
 from ..motors.jog import Jog, alone
 from ..motors.limits import LimitFinder, Marks
@@ -24,7 +22,6 @@ from .robots import TWIN, RobotName, robot_file
 
 app = typer.Typer(help="See a robot's motors, move one by hand, find its ends.", no_args_is_help=True)
 
-QUESTIONS = 2  # a bus may need two to tell all it knows
 SYMBOLS = {"us": "µs", "ticks": "ticks"}
 
 MotorName = Annotated[str, typer.Argument(metavar="MOTOR", help="The motor's name in the description.")]
@@ -37,25 +34,29 @@ def list_motors(
     port: Annotated[str | None, typer.Option(help="Serial port of its controller, to see where the motors stand.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
-    """All motors: as described, and with a port as they are now. Moves nothing. Examples:
+    """All motors as described, and with a port as they are now.
 
-    lipsync-robot motors list my_robot.yaml
+    Tells none to move. Examples:
 
-    lipsync-robot motors list my_robot.yaml --port /dev/ttyACM0
+      lipsync-robot motors list my_robot.yaml
+
+      lipsync-robot motors list my_robot.yaml --port /dev/ttyACM0
     """
     described = description.load(robot_file(robot))
-    found, health = _looked_at(described, port) if port else (np.full(len(described.motors), np.nan), None)
-    faults = list(health.faults) if health else []
-    rows = _rows(described, found, health)
+    seen = look(described, port) if port else None
+    faults = list(seen.health.faults) if seen and seen.health else []
+    rows = _rows(described, seen)
     if json_output:
         print(json.dumps({"robot": described.name, "bus": described.bus, "faults": faults, "motors": rows}, indent=2))
         return
     console = Console(highlight=False)
-    console.print(_table(rows, SYMBOLS[BUSES[described.bus].unit], port is not None))
+    console.print(_table(rows, SYMBOLS[BUSES[described.bus].unit], seen is not None))
     for fault in faults:
         console.print(escape(f" fault: {fault}"))
-    if port and not faults:
-        console.print(" no faults" if health else " how the board is, it did not say")
+    if seen and not faults:
+        console.print(" no faults" if seen.health else " whether there are faults, it did not say")
+    if seen and not seen.fail_safe:
+        console.print(f" {NO_FAIL_SAFE}")
 
 
 @app.command("jog")
@@ -71,11 +72,11 @@ def jog(robot: RobotName, motor: MotorName, port: Port) -> None:
     unit = SYMBOLS[BUSES[one.bus].unit]
     hand = Jog(one, time.monotonic())
 
-    def line() -> str:
+    def lines() -> list[str]:
         place = one.targets(np.array([hand.position]))[0]
-        return f"{motor}  {hand.position:4.2f}  {place:6.1f} {unit}"
+        return [f"{motor}  {hand.position:4.2f}  {place:6.1f} {unit}", "←→ 1 %  ↑↓ 5 %  n neutral  space off  q quit"]
 
-    by_hand(one, port, hand, line, "←→ 1 %  ↑↓ 5 %  n neutral  space off  q quit", {})
+    by_hand(one, port, hand, lines, {})
 
 
 @app.command("limits")
@@ -102,28 +103,29 @@ def find_limits(robot: RobotName, motor: MotorName, port: Port) -> None:
     finder = LimitFinder(described, time.monotonic())
     written = finder.marks
 
-    def line() -> str:
+    def lines() -> list[str]:
         place, marks = wide.targets(np.array([finder.position]))[0], finder.marks
-        return (
-            f"{motor}  {place:6.1f} {unit}   0 at {marks.zero:g}  1 at {marks.one:g}  neutral {marks.held_neutral:g}"
-            f"{'' if marks == written else '  (not written)'}"
-        )
+        return [
+            f"{motor}  {place:6.1f} {unit}",
+            f"0 at {marks.zero:g}  1 at {marks.one:g}  neutral at {marks.held_neutral:g}"
+            f"{'' if marks == written else '  (not written)'}",
+            "←→ fine  ↑↓ coarse  1 2 n mark  w write  space off  q quit",
+        ]
 
-    def mark(key: str, bus: Bus) -> str:
-        place = float(bus.read()[0])
+    def mark(key: str, place: float) -> str:
         finder.mark(key, place)
         if not np.isfinite(place):
             return "the motor is off, and where it stands is not known: nothing was marked"
         return f"marked {place:g} {unit}"
 
-    def write(_: str, __: Bus) -> str:
+    def write(_: str, __: float) -> str:
         nonlocal written
         limits.write(path, described, motor, finder.marks)
         written = finder.marks
         return f"wrote {path}: {_in_words(written, unit)}"
 
     actions = {"w": write} | dict.fromkeys(limits.MARKS, mark)
-    by_hand(wide, port, finder, line, "←→ fine  ↑↓ coarse  1 2 n mark  w write  space off  q quit", actions)
+    by_hand(wide, port, finder, lines, actions)
     if finder.marks != written:
         Console(stderr=True, highlight=False).print(escape(f" not written: {_in_words(finder.marks, unit)}"))
     elif written == Marks.of(described.motors[0]):
@@ -150,25 +152,13 @@ def _in_words(marks: Marks, unit: str) -> str:
     return f"0 at {marks.zero:g} {unit}, 1 at {marks.one:g} {unit}, neutral {marks.neutral_position:.3f}"
 
 
-def _looked_at(robot: Robot, port: str) -> tuple[np.ndarray, Health | None]:
-    """Where the motors stand, (motors,) bus units, and how they are; None if the bus does not say."""
-    with closing(open_bus(robot, port)) as bus:
-        found, answers = bus.read(), []
-        for _ in range(QUESTIONS):
-            bus.ask()
-            time.sleep(REPLY_S)
-            answers.append(bus.answer())
-    healths = [health for health in answers if health is not None]
-    faults = dict.fromkeys(fault for health in healths for fault in health.faults)
-    return found, healths[-1]._replace(faults=list(faults)) if healths else None
-
-
-def _rows(robot: Robot, found: np.ndarray, health: Health | None) -> list[dict[str, Any]]:
+def _rows(robot: Robot, seen: Look | None) -> list[dict[str, Any]]:
     """One a motor, for programs; what is not known is None."""
     unknown = np.full(len(robot.motors), np.nan)
+    places, health = (seen.places, seen.health) if seen else (unknown, None)
     columns = {
-        "at": found,
-        "position": robot.positions(found),
+        "at": places,
+        "position": robot.positions(places),
         "temperature": health.temperature if health else unknown,
         "load": health.load if health else unknown,
     }

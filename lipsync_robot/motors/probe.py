@@ -12,13 +12,13 @@ from typing import Literal, NamedTuple
 import serial
 from dynamixel_sdk import PortHandler, Protocol2PacketHandler
 
-from . import ports
+from . import maestro_protocol, ports
 from .ports import DYNAMIXEL, MAESTRO, Port
 
 State = Literal["answers", "silent", "not asked", "in use", "not allowed", "gone"]
 
-POSITION_OF_0 = bytes([0x90, 0])
-CHECKSUM = bytes([0x65])  # CRC-7 of the above
+POSITION_OF_0 = bytes([maestro_protocol.GET_POSITION, 0])
+CHECKSUM = bytes([maestro_protocol.crc7(POSITION_OF_0)])
 MAESTRO_BAUDS = (115200, 9600)  # by USB any will do; 9600 is what a board on a UART has unless told otherwise
 DYNAMIXEL_BAUDS = (57600, 1_000_000, 115200, 2_000_000, 3_000_000)  # 57600 is what servos leave the factory with
 REPLY_S = 0.3  # a USB hub and a slow adapter included

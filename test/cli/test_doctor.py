@@ -12,6 +12,7 @@ import pytest
 
 from lipsync_robot.cli.doctor import Finding, findings
 from lipsync_robot.nodes.loopback import heard_after
+from lipsync_robot.resources import resource
 from lipsync_robot.twin import rendering
 from lipsync_robot.twin.controlled import VirtualController
 
@@ -87,9 +88,30 @@ def test_a_robot_that_is_described_wrongly_is_a_fault(tmp_path: Path) -> None:
     assert by_name["robot"].fact == f"{path}: the robot has no motors. List at least one."
 
 
-def test_a_controller_is_asked_and_its_faults_are_told(board: VirtualController) -> None:
-    status, by_name = found("--port", board.port)
-    assert (status, by_name["controller"].fact) == (0, f"{board.port} answers")
+@pytest.mark.parametrize("name", ["twin", "dynamixel_head"])
+def test_a_controller_is_asked(name: str, tmp_path: Path) -> None:
+    robot = resource(f"config/robots/{name}.yaml")
+    board = VirtualController(robot, tmp_path / "port")
+    status, by_name = found("--robot", robot, "--port", board.port)
+    board.close()
+    assert (status, by_name["controller"]) == (0, Finding("controller", "ok", f"{board.port} answers"))
+
+
+def test_a_controllers_faults_are_warnings(tmp_path: Path) -> None:
+    head = resource("config/robots/dynamixel_head.yaml")
+    chain = VirtualController(head, tmp_path / "port")
+    chain.inject("overload jaw")
+    status, by_name = found("--robot", head, "--port", chain.port)
+    chain.close()
+    assert (status, by_name["controller"].state) == (0, "warning")
+    assert "jaw (ID 5): " in by_name["controller"].fact
+
+
+def test_a_board_that_does_not_notice_a_silent_host_is_a_warning(board: VirtualController) -> None:
+    status, by_name = found("--port", board.port)  # whose timeout is far longer than the description says
+    assert (status, by_name["controller"].state) == (0, "warning")
+    assert "does not notice a silent host" in by_name["controller"].fact
+    assert "motors settings" in by_name["controller"].remedy
 
 
 def test_a_port_without_a_controller_is_a_fault() -> None:

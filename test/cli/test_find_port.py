@@ -83,6 +83,15 @@ def test_a_maestro_is_found_and_the_next_command_named(board: VirtualController)
     assert f"next: lipsync-robot motors list ROBOT --port {board.port}" in ended.stdout
 
 
+def test_a_maestro_that_wants_checksums_takes_being_asked_for_no_error(board: VirtualController, robot: Robot) -> None:
+    board.inject("errors 1")
+    assert asked(str(board.port)).detail == "it wants a checksum: crc: true"
+    with serial.Serial(str(board.port), timeout=20) as line:
+        line.write(maestro_protocol.packet(robot, maestro_protocol.GET_ERRORS))
+        register = int.from_bytes(line.read(2), "little")
+    assert register & ~maestro_protocol.TIMEOUT_ERROR == 1  # nobody had spoken to it for long
+
+
 def test_being_asked_moves_nothing_and_forgets_no_error(plug: Callable[..., VirtualController]) -> None:
     board = plug(crc=False)
     cut_short, to_1536_us = [maestro_protocol.SET_TARGET, 3], [maestro_protocol.SET_TARGET, 0, 0x00, 0x30]
@@ -101,12 +110,6 @@ def test_dynamixels_are_found_at_the_baud_they_talk_at() -> None:
     assert found == [
         {"path": path, "what": "serial port", "state": "answers", "bus": "dynamixel", "baud": 1_000_000, "detail": "ID 1, 7"}
     ]
-
-
-def test_a_maestro_that_wants_checksums_is_told_apart() -> None:
-    with device(lambda heard, _: b"\x70\x17" if heard == bytes([0x90, 0, 0x65]) else b"") as path:
-        found = asked(path)
-    assert (found.state, found.bus, found.detail) == ("answers", "maestro", "it wants a checksum: crc: true")
 
 
 @pytest.mark.parametrize("reply", [lambda heard, _: b"", lambda heard, _: heard, lambda heard, _: b"$GPGGA,123519,4807.038"])

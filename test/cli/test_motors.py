@@ -11,7 +11,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from xml.etree import ElementTree
@@ -28,6 +28,7 @@ from lipsync_robot.twin.controlled import VirtualController
 
 COMMAND = str(Path(sys.prefix) / "bin" / "lipsync-robot")
 PATIENCE_S = 60
+HEAD = resource("config/robots/dynamixel_head.yaml")
 LEFT, RIGHT, UP, DOWN = "\x1b[D", "\x1b[C", "\x1b[A", "\x1b[B"
 
 
@@ -85,6 +86,14 @@ class Person:
 
 
 @pytest.fixture
+def chain(tmp_path: Path) -> Iterator[VirtualController]:
+    """Seven Dynamixels, limp."""
+    virtual = VirtualController(HEAD, tmp_path / "port")
+    yield virtual
+    virtual.close()
+
+
+@pytest.fixture
 def yaml(tmp_path: Path) -> Path:
     path = tmp_path / "mine.yaml"
     path.write_text(resource("config/robots/twin.yaml").read_text())
@@ -119,6 +128,13 @@ def test_the_list_is_there_for_programs_too(board: VirtualController) -> None:
     }  # fmt: skip
 
 
+def test_a_bus_that_feels_its_servos_says_so_in_the_list(chain: VirtualController) -> None:
+    chain.inject("overload jaw")
+    listed = json.loads(run("list", HEAD, "--port", chain.port, "--json").stdout)
+    assert all(motor["temperature"] > 0 and motor["load"] is not None for motor in listed["motors"])
+    assert [fault for fault in listed["faults"] if "jaw (ID 5)" in fault] == listed["faults"] != []
+
+
 def test_a_motor_is_moved_by_the_arrows_and_by_nothing_else(board: VirtualController, robot: Robot) -> None:
     before = board.positions()
     person = Person("jog", "twin", "lip_upper", "--port", board.port)
@@ -145,6 +161,15 @@ def test_space_takes_the_torque_off_at_once_and_a_key_brings_it_back(board: Virt
     person.types(UP)
     person.waits(lambda: board.positions()[5] == pytest.approx(0.40, abs=1e-3))
     person.types("qq")
+    assert person.ends() == 0
+
+
+def test_a_space_that_is_typed_too_early_counts_too(board: VirtualController) -> None:
+    person = Person("jog", "twin", "lip_upper", "--port", board.port)
+    person.types(" ")
+    person.waits(lambda: np.isnan(board.positions()[5]))
+    person.sees("torque off")
+    person.types("q")
     assert person.ends() == 0
 
 
@@ -196,6 +221,20 @@ def test_faults_of_the_board_are_said(board: VirtualController) -> None:
     assert person.ends() == 0
 
 
+def test_a_dynamixel_is_switched_on_where_it_stands_and_the_others_stay_limp(chain: VirtualController) -> None:
+    person = Person("jog", HEAD, "lip_lower", "--port", chain.port)
+    person.waits(lambda: not np.isnan(chain.outputs()[4]))
+    start = chain.outputs()[4]
+    person.sees("load")
+    person.sees("°C")
+    person.types(UP)
+    person.waits(lambda: chain.outputs()[4] == pytest.approx(start - 15, abs=1))  # a twentieth of a range that is turned round
+    assert np.isnan(np.delete(chain.outputs(), 4)).all()
+    person.types("q")
+    assert person.ends() == 0
+    assert np.isnan(chain.outputs()[4])
+
+
 @pytest.mark.parametrize("verb", ["jog", "limits"])
 def test_without_a_terminal_it_says_so(verb: str, board: VirtualController, yaml: Path) -> None:
     before = board.positions()
@@ -210,13 +249,14 @@ def test_limits_are_found_and_written(robot: Robot, yaml: Path, plug: Callable[.
     board = plug(motors=[asdict(motor) for motor in widened(robot).motors])
     place = lambda: board.outputs()[5]  # noqa: E731
     person = Person("limits", yaml, "lip_upper", "--port", board.port)
-    person.sees("lip_upper  1350.0 µs   0 at 1000  1 at 2000  neutral 1350")
+    person.sees("lip_upper  1350.0 µs")
+    person.sees("0 at 1000  1 at 2000  neutral at 1350")
     person.types(LEFT, LEFT)
     person.waits(lambda: place() == pytest.approx(1340, abs=0.2))
     person.types("n", DOWN, DOWN)
     person.waits(lambda: place() == pytest.approx(1290, abs=0.2))
     person.types("1")
-    person.sees("0 at 1290  1 at 2000  neutral 1340  (not written)")
+    person.sees("0 at 1290  1 at 2000  neutral at 1340  (not written)")
     person.types("w")
     person.sees(f"wrote {yaml}")
     person.types("q")
@@ -227,10 +267,33 @@ def test_limits_are_found_and_written(robot: Robot, yaml: Path, plug: Callable[.
     assert description.load(yaml).motors[5].neutral == 0.07
 
 
+def test_a_place_that_the_board_does_not_go_to_cannot_be_marked(board: VirtualController, yaml: Path) -> None:
+    person = Person("limits", yaml, "lid_upper", "--port", board.port)
+    for place in range(1575, 2125, 25):
+        person.types(UP)
+        person.sees(f"lid_upper  {place:.1f}")
+    person.types("2")
+    person.sees("marked 2000 µs")
+    person.types("q")
+    assert person.ends() == 0
+
+
+def test_a_limp_dynamixel_is_marked_where_it_stands(chain: VirtualController, tmp_path: Path) -> None:
+    path = tmp_path / "head.yaml"
+    path.write_text(HEAD.read_text())
+    person = Person("limits", path, "lip_upper", "--port", chain.port)
+    person.types(" ", "2", "w")
+    person.sees("marked 2005 ticks")  # where virtual servos stand at first: at neutral
+    person.sees("wrote")
+    person.types("q")
+    assert person.ends() == 0
+    assert description.load(path).motors[3].max_ticks == 2005
+
+
 def test_what_was_not_written_is_said_and_the_yaml_is_as_it_was(board: VirtualController, yaml: Path) -> None:
     original = yaml.read_text()
     person = Person("limits", yaml, "lip_upper", "--port", board.port)
-    person.sees("neutral 1350")
+    person.sees("neutral at 1350")
     person.types("1", "2", "w")  # a range without extent
     person.sees("was left as it is")
     person.types("q")
