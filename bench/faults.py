@@ -22,6 +22,7 @@ PASSING = {  # of a Dynamixel's errors only a person's reboot is the end
 }
 RESOLUTION = 0.002  # of the range: what rounding to the bus's own units may add
 ALLOWED_S = 1.0
+WINDOW_S = 0.1
 
 
 class Wire(NamedTuple):
@@ -40,7 +41,7 @@ def run(bus: str) -> dict[str, Any]:
         bench.wait_until_moving()
         random = np.random.default_rng(0)
         for fault in _plan(bus):
-            if not bench.alive("audio_file"):  # it has said all it had to say
+            if bench.processes["audio_file"].poll() == 0:  # it has said all it had to say
                 bench.start("audio_file")
             bench.controller.inject(fault)
             if fault in LASTING:
@@ -48,7 +49,7 @@ def run(bus: str) -> dict[str, Any]:
                 bench.controller.inject("replug" if fault == "unplug" else "clear")
             ended.append((fault.split()[0], time.monotonic()))
             _await_frame(bench)
-        dead = [name for name in CHAIN if name != "audio_file" and not bench.alive(name)]
+        dead = [name for name in CHAIN if bench.processes[name].poll()]
         time.sleep(1.0)  # the log is written
     finally:
         bench.close()
@@ -86,7 +87,9 @@ def _judged(bench: Bench, ended: list[tuple[str, float]], dead: list[str]) -> di
     unmoved = np.abs(np.diff(sent.positions, axis=0)) <= step
     near = np.abs(sent.positions - _stand(stood.positions, bench.robot.neutral))[1:] <= step  # after an interruption
     limp = np.isnan(sent.positions[1:])  # a servo without torque does not follow
-    jumps = int((~(unmoved | near | limp)).any(1).sum())
+    goes_on = unmoved | limp
+    jumps = int((~(goes_on | near)).any(1).sum())
+    fast = _too_fast(sent, goes_on.all(1), bench.robot.max_speed)
     wrong = _wrong(sent, taken)
     times = np.concatenate([np.array(seconds) for seconds in took.values()])
     late = float(np.percentile(times, 99))
@@ -102,9 +105,10 @@ def _judged(bench: Bench, ended: list[tuple[str, float]], dead: list[str]) -> di
         "frames on the wire": len(sent.when),
         "frames beyond a limit": beyond,
         "frames beyond the slew limit": jumps,
+        f"stretches of {WINDOW_S:g} s faster than the slew limit": fast,
         "damaged frames that the device took": wrong,
         "processes that died": ", ".join(dead) or 0,
-        "broken": bool(beyond or jumps or dead or late > ALLOWED_S),
+        "broken": bool(beyond or jumps or fast or dead or late > ALLOWED_S),
     }
 
 
@@ -112,6 +116,18 @@ def _frames(bench: Bench, kind: str, of: str = "") -> Wire:
     events = list(bench.events(kind))
     units = np.array([event[of or kind] for event in events], float)
     return Wire([event["t"] for event in events], bench.robot.positions(units))
+
+
+def _too_fast(sent: Wire, goes_on: np.ndarray, max_speed: np.ndarray) -> int:
+    """How many stretches without an interruption went further than their time allows; frames are read up to 30 ms late."""
+    when = np.array(sent.when)
+    breaks = np.concatenate([[0], np.cumsum(~goes_on)])  # frames with the same number follow one another
+    count = 0
+    for i, j in enumerate(np.searchsorted(when, when + WINDOW_S)):
+        if j < len(when) and breaks[i] == breaks[j]:
+            far = np.abs(sent.positions[j] - sent.positions[i])
+            count += bool((far > max_speed * (when[j] - when[i] + LONGEST_STEP_S) + RESOLUTION).any())
+    return count
 
 
 def _stand(outputs: np.ndarray, neutral: np.ndarray) -> np.ndarray:

@@ -29,7 +29,11 @@ def run(bus: str) -> dict[str, Any]:
     if bus == "maestro":
         took["twin"] = [_twin_killed() for _ in range(TIMES)]
     everything = np.concatenate([np.array(times) for times in took.values()])
-    worst = {name: f"median {1000 * np.median(times):.0f} ms, worst {1000 * max(times):.0f} ms" for name, times in took.items()}
+    told = {"controller": "controller (its power comes back)", "speaker": "speaker (others are ended, as by a launch file)"}
+    worst = {
+        told.get(name, name): f"median {1000 * np.median(times):.0f} ms, worst {1000 * max(times):.0f} ms"
+        for name, times in took.items()
+    }
     late = int((everything > ALLOWED_S).sum())
     return {"kills": len(everything), **worst, f"not home within {ALLOWED_S:g} s": late, "broken": late > 0}
 
@@ -38,10 +42,10 @@ def _killed(bench: Bench, victim: str) -> float:
     """-> seconds from its death to servos that are at neutral and stay there."""
     bench.wait_until_moving()
     if victim == "controller":
+        began = time.monotonic()
         os.kill(bench.controller.pid, signal.SIGKILL)
         bench.controller.close()
-        bench.power()  # without it servos have no current; now they have it again
-        began = time.monotonic()
+        bench.power()  # without it servos have no current; now they have it again, and start at neutral
     else:
         began = time.monotonic()
         bench.processes[victim].kill()

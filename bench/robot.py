@@ -92,9 +92,6 @@ class Bench:
                 if kind in event:
                     yield event
 
-    def alive(self, node: str) -> bool:
-        return self.processes[node].poll() is None
-
     def wait_until_moving(self) -> None:
         give_up = time.monotonic() + PATIENCE_S
         while not self.open_by > MOVING:

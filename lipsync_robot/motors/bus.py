@@ -43,8 +43,8 @@ class Bus(Protocol):
     def torque(self, on: bool) -> None:
         """Off: the servos go limp. On: they hold the targets written last."""
 
-    def reboot(self) -> None:
-        """Restarts what has switched itself off, where a bus knows how; it has to be opened anew after that."""
+    def reboot(self) -> bool:
+        """Restarts servos that have switched themselves off -> whether there were any; the bus is to be opened anew then."""
 
     def ask(self) -> None:
         """Asks how the bus and its servos are, without waiting."""
@@ -52,7 +52,8 @@ class Bus(Protocol):
     def answer(self) -> Health | None:
         """What `ask` a tick ago brought; None where no answer, or a damaged one, has come."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Waits for nothing and raises nothing."""
 
 
 REPLY_S = 0.1  # a board that has not answered by then does not

@@ -27,7 +27,7 @@ class Look(NamedTuple):
 
     places: np.ndarray  # (motors,) bus units, NaN for a motor that is off and does not know
     health: Health | None  # None where the bus did not answer
-    fail_safe: bool  # as the bus has it
+    fail_safe: bool  # whether the device does anything by itself when its host falls silent
 
 
 def open_bus(robot: Robot, port: str) -> Bus:
@@ -46,7 +46,7 @@ def look(robot: Robot, port: str) -> Look:
             answers.append(bus.answer())
         healths = [health for health in answers if health is not None]
         faults = list(dict.fromkeys(fault for health in healths for fault in health.faults))
-        return Look(places, healths[-1]._replace(faults=faults) if healths else None, bus.fail_safe)
+        return Look(places, healths[-1]._replace(faults=faults) if healths else None, bus.when_silent != "nothing")
 
 
 def frame_s(robot: Robot) -> float:

@@ -44,7 +44,7 @@ class Driver:
         self._sent: np.ndarray | None = None  # the last positions on the wire
         self.started = self._ending = False  # started: motion may begin
         self._torque = True  # as wished for
-        self._stiff = False  # as it is
+        self._stiff: bool | None = None  # as it is, None where that is not known
         self._asked = self._reboot = False
         self._ask_at = now
         self._unanswered = 0
@@ -73,7 +73,7 @@ class Driver:
     @property
     def longest_way_home_s(self) -> float:
         """Seconds after which a driver that was told to end is at neutral, a reconnection included."""
-        return float(1 / self._robot.max_speed.min()) + EASE_S + 2 * LAST_RETRY_S
+        return float(1 / self._robot.max_speed.min()) + EASE_S + 2 * LAST_RETRY_S + self._robot.timeout_s
 
     def command(self, pose: Pose, now: float) -> bool:
         """Queues a pose for its moment -> whether it was still worth it, and a pose of this robot."""
@@ -86,7 +86,7 @@ class Driver:
 
     def start(self) -> None:
         """Lets motion begin, from where the servos are found."""
-        self.started, self._ending, self._torque = True, False, True
+        self.started, self._ending = True, False
 
     def go_home(self) -> None:
         """Voids what is pending and goes to neutral; a later command moves the face again."""
@@ -108,13 +108,14 @@ class Driver:
         self._torque = on
 
     def reboot(self) -> None:
-        """Restarts servos that have switched themselves off, and takes them up again where they are found."""
-        self._reboot = True
+        """Restarts servos that have switched themselves off, and takes them up again where they are found, if there are any."""
+        self._reboot = self.connected
 
     def tick(self, now: float) -> Sent | None:
         """Sends what this moment asks for -> what was sent, None where nothing was."""
         pose = self._schedule.at(now)
-        if pose is not None and not self.guard.accept(pose.positions, now):
+        # Fresh is what has just come due: whatever lifetime a pose was given, silence after it goes home.
+        if pose is not None and not self.guard.accept(pose.positions, min(now, pose.due)):
             pose = None
         positions = self.guard.output(now)
         try:
@@ -124,13 +125,12 @@ class Driver:
                 return None
             if self._reboot:
                 self._reboot = False
-                self._bus.reboot()
-                raise BusError("rebooting the servos, as asked")
+                if self._bus.reboot():
+                    raise BusError("rebooting the servos, as asked")
             self._listen(self._bus, now)
             sent = self._move(self._bus, positions, now)
             if now >= self._ask_at:
-                self._bus.ask()
-                self._asked, self._ask_at = True, now + ASK_EVERY_S
+                self._ask(self._bus, now)
         except BusError as error:
             self._lose(str(error), now)
             return None
@@ -153,40 +153,50 @@ class Driver:
         if self._bus is not None:
             self._bus.close()
             self._bus = None
-        self._stiff = self._asked = False
+        self._stiff, self._asked = None, False
 
     def _connect(self, now: float) -> None:
         if now < self._retry_at:
             return
         self._bus = self._open_bus()
-        self.fault, self._pause, self._unanswered = "", FIRST_RETRY_S, 0
+        self.fault, self._unanswered = "", 0
         self.counts["connections"] += 1
 
     def _listen(self, bus: Bus, now: float) -> None:
         if not self._asked:
             return
-        self._asked = False
         health = bus.answer()
         if health is None:
-            self.counts["unanswered"] += 1
-            self._unanswered += 1
-            if self._unanswered == PATIENCE:
-                raise BusError(f"{self._robot.name}: its controller has stopped answering. Check its power and cable.")
             return
-        self._unanswered, self.health = 0, health
+        self._asked, self._unanswered, self._pause = False, 0, FIRST_RETRY_S
+        self.health = health
         for fault in health.faults:
             self.counts[fault] += 1
             self._recent[fault] = now
 
+    def _ask(self, bus: Bus, now: float) -> None:
+        if self._asked:
+            self.counts["unanswered"] += 1
+            self._unanswered += 1
+            if self._unanswered == PATIENCE:
+                raise BusError(f"{self._robot.name}: its controller has stopped answering. Check its power and cable.")
+        if not self._stiff:  # noise on the line may have brought the torque back, or swallowed what took it off
+            bus.torque(False)
+        bus.ask()
+        self._asked, self._ask_at = True, now + ASK_EVERY_S
+
     def _move(self, bus: Bus, positions: np.ndarray, now: float) -> np.ndarray | None:
         """-> what was sent, None while the servos are to be limp."""
         if not (self.started and self._torque) or self.guard.idle:
-            if self._stiff:
+            if self._stiff is not False:
                 bus.torque(False)
                 self._stiff = False
             return None
         if not self._stiff:
-            self.guard.starts_from(self._robot.positions(bus.read()), now)
+            found = self._robot.positions(bus.read())
+            if self._sent is not None:  # a servo that does not know where it is was left there
+                found = np.where(np.isnan(found), self._sent, found)
+            self.guard.starts_from(found, now)
             positions = self.guard.position
         bus.write(self._robot.targets(positions))
         if not self._stiff:

@@ -102,11 +102,14 @@ class Dynamixel:
                 self._note_motion(i, data)
         return Health(list(self._faults()), self._positions.copy(), self._temperature.copy(), self._load.copy())
 
-    def reboot(self) -> None:
+    def reboot(self) -> bool:
         """Restarts servos in hardware error, the only way out of one. They go limp and have to be set up anew."""
-        for motor, errors in zip(self._robot.motors, self._errors, strict=True):
-            if errors and self._sdk.reboot(self._port, motor.channel)[0] != COMM_SUCCESS:
+        errors = [table.HARDWARE_ERROR_STATUS.read(data, STATUS.address) for data in self._read(STATUS)]
+        ill = [motor for motor, error in zip(self._robot.motors, errors, strict=True) if error]
+        for motor in ill:
+            if self._sdk.reboot(self._port, motor.channel)[0] != COMM_SUCCESS:
                 raise self._silent([motor])
+        return bool(ill)
 
     def close(self) -> None:
         self._port.closePort()

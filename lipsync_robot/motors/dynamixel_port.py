@@ -31,12 +31,19 @@ class Port(PortHandler):
             possible = ", ".join(map(str, BAUDS))
             raise BusError(f"{name}: baud {baud} is none of a Dynamixel's: {possible}. Set the one of your servos.")
         self._deadline = 0.0
+        self._gone = False
         try:
             self.ser = serial.Serial(name, baud, timeout=READ_S, write_timeout=REPLY_S, exclusive=True)
         except (OSError, termios.error) as error:
             raise BusError(_cannot_open(name, error)) from error
         with contextlib.suppress(ValueError, NotImplementedError):  # what has no such setting needs none
             self.ser.set_low_latency_mode(True)  # else an FTDI adapter keeps answers back for 16 ms
+
+    def closePort(self) -> None:
+        with contextlib.suppress(OSError, termios.error):
+            if self._gone:
+                self.ser.reset_output_buffer()  # or what it does not take would be waited for
+            self.ser.close()
 
     def clearPort(self) -> None:
         with self._still_there():
@@ -69,6 +76,7 @@ class Port(PortHandler):
         try:
             yield
         except (OSError, termios.error) as error:
+            self._gone = True
             text = f"{self.port_name}: the Dynamixels are gone ({error}). Check the USB cable and the adapter's power."
             raise BusError(text) from error
 

@@ -54,7 +54,7 @@ class Guard:
         return False
 
     def accept(self, positions: np.ndarray, now: float) -> bool:
-        """Takes positions (motors,) as the new target; what is no pose is refused."""
+        """Takes positions (motors,) as the new target, fresh at `now`; what is no pose is refused."""
         if not self.knows(positions):
             return False
         self._target = np.clip(positions, 0.0, 1.0)

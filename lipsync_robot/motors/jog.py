@@ -26,7 +26,7 @@ def alone(robot: Robot, motor: str) -> Robot:
 
 class Jog:
     def __init__(self, robot: Robot, now: float, fine: float = FINE, coarse: float = COARSE) -> None:
-        """robot: of one motor; fine, coarse: what an arrow moves, of its range. Not powered until a key asks for it."""
+        """robot: of one motor; fine, coarse: what an arrow moves, of its range. Who opens its bus says if it is powered."""
         self.torque = False  # whether the motor is to be powered
         self.neutral = float(robot.neutral[0])  # 0..1, where it goes before it ends
         self.leaving = False  # whether it is on its last way home

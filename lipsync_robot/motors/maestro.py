@@ -28,6 +28,7 @@ class Maestro:
     def __init__(self, robot: Robot, port: str) -> None:
         """Opens the port, makes sure that a Maestro with the robot's settings is there, and sets its limits."""
         self.when_silent: WhenSilent = "nothing"
+        self._gone = False
         self._owed = 0  # bytes of the answer to `ask` that have not been read
         self._robot, self._port = robot, port
         self._low, self._high = np.sort(robot.ends, axis=0)
@@ -49,8 +50,11 @@ class Maestro:
             raise
 
     def read(self) -> np.ndarray:
-        """(motors,) µs that the board puts out now, NaN for a servo that is off."""
-        pulses = protocol.pulses(self._exchange(self._get_positions, 2 * len(self._robot.motors)))
+        """(motors,) µs that the board puts out now, NaN for a servo that is off. Asked twice: answers carry no checksum."""
+        began = time.monotonic()
+        first, pulses = (protocol.pulses(self._exchange(self._get_positions, 2 * len(self._robot.motors))) for _ in range(2))
+        if not protocol.agree(self._robot, first, pulses, time.monotonic() - began):
+            raise BusError(f"{self._port}: the Maestro's answers differ from one to the next. Look for noise on the line.")
         for i in np.flatnonzero(protocol.impossible(pulses)):
             raise BusError(
                 f"{self._port}: channel {self._robot.channels[i]} is at {pulses[i]:g} µs, which no servo is. Make it a servo "
@@ -70,8 +74,9 @@ class Maestro:
         if not on:
             self._send(protocol.set_targets(self._robot, [0] * len(self._robot.motors)))
 
-    def reboot(self) -> None:
+    def reboot(self) -> bool:
         """Nothing: a Maestro's servos do not switch themselves off."""
+        return False
 
     def ask(self) -> None:
         """Asks for the errors, and sets the limits of one channel after the other anew.
@@ -97,7 +102,10 @@ class Maestro:
         return Health(protocol.words(register), unknown, unknown, unknown)
 
     def close(self) -> None:
-        self._serial.close()
+        with contextlib.suppress(OSError, termios.error):
+            if self._gone:
+                self._serial.reset_output_buffer()  # or what it does not take would be waited for
+            self._serial.close()
 
     def _identify(self, checked_limits: bytes) -> None:
         """What stood in the register before is of others, a timeout of the silence; what stands there after is our doing."""
@@ -156,6 +164,7 @@ class Maestro:
         try:
             yield
         except (OSError, termios.error) as error:
+            self._gone = True
             raise BusError(f"{self._port}: the Maestro is gone ({error}). Check its USB cable.") from error
 
     def _stranger(self, found: str) -> str:

@@ -38,7 +38,8 @@ ERRORS = (
 CRC_ERROR, PROTOCOL_ERROR, TIMEOUT_ERROR = 1 << 3, 1 << 4, 1 << 5
 MISHEARD = (1 << 5) - 1  # every error of a byte that did not come through as it was meant
 
-SPEED_UNIT = 0.25 / 0.010  # µs/s, at the default period of 20 ms
+PERIOD_S = 0.020  # between two pulses, as a board is delivered
+SPEED_UNIT = 0.25 / (PERIOD_S / 2)  # µs/s
 ACCELERATION_UNIT = SPEED_UNIT / 0.080  # µs/s²
 FASTEST, SHARPEST = (1 << 14) - 1, 255  # the largest limits that can be set
 HEADROOM = 1.2  # over the guard's speed, which the board must never trail; a stored speed loses up to a sixteenth
@@ -136,6 +137,13 @@ def pulses(reply: bytes) -> np.ndarray:
     """The answers to GET_POSITION of some channels -> µs of each, NaN for one that is off."""
     quarters = np.frombuffer(reply, "<u2")
     return np.where(quarters == 0, np.nan, quarters / 4)
+
+
+def agree(robot: Robot, first: np.ndarray, second: np.ndarray, elapsed_s: float) -> bool:
+    """Whether two answers about where the servos are, (motors,) µs, so long apart, can both be true."""
+    far = np.array([HEADROOM * motor.max_speed * _stroke_us(motor) for motor in robot.motors]) * elapsed_s
+    both_off = np.isnan(first) & np.isnan(second)
+    return bool((both_off | (np.abs(second - first) <= far + SPEED_UNIT * PERIOD_S)).all())
 
 
 def impossible(pulses: np.ndarray) -> np.ndarray:

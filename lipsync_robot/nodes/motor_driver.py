@@ -23,6 +23,7 @@ from ..motors.schedule import Pose
 from ..motors.statistics import Punctuality
 from . import common
 from .common import parameter
+from .emergency_stop import EmergencyStop
 
 DONE = TransitionCallbackReturn.SUCCESS
 
@@ -32,7 +33,7 @@ class Params:
     robot: str = parameter("robots/twin.yaml", "The robot's description")
     port: str = parameter("twin", "Serial port of the servo controller, or `twin`")
     autostart: bool = parameter(True, "Configure and activate at once, without a manager that says so")
-    rate_hz: float = parameter(100.0, "How often positions are sent", 10.0, 400.0)
+    rate_hz: float = parameter(100.0, "How often positions are sent", 40.0, 400.0)
     playback_delay_s: float = parameter(0.11, "Sound is heard this long after its stamp; motion meets it", 0.0, 5.0)
     deadline_s: float = parameter(0.02, "A pose sent later than this after it was due counts as missed", 0.001, 1.0)
     servo_lag_s: float = parameter(0.03, "How long the servos trail their command", 0.0, 1.0)
@@ -64,7 +65,7 @@ class MotorDriverNode(common.Managed):
         self._timer = self.create_timer(1 / self._params.rate_hz, self._tick)
         self._timer.cancel()  # until it is configured
         self.create_timer(1.0, self._diagnose)
-        self._offer("emergency_stop", lambda driver: driver.guard.emergency_stop())
+        self._stop = EmergencyStop(self, self.driver.guard.emergency_stop)
         self._offer("reset", lambda driver: driver.guard.reset(time.monotonic()))
         self._offer("go_home", lambda driver: driver.go_home())
         self._offer("reboot", lambda driver: driver.reboot())
@@ -95,7 +96,8 @@ class MotorDriverNode(common.Managed):
         """Eases the face to neutral, then takes the torque off."""
         self._go_home()
         self.driver.stop()
-        self._tick()
+        if self.driver.connected:
+            self._tick()
         return DONE
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -113,6 +115,7 @@ class MotorDriverNode(common.Managed):
         if hasattr(self, "_claim"):
             self._go_home()
             self.driver.leave()
+            self._stop.close()
             self._claim.close()
         super().destroy_node()
 

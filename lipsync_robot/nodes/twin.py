@@ -1,6 +1,7 @@
 """The robot without hardware.   serial -> [twin] -> twin/joints, twin/image"""
 
 import array
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,8 @@ from ..twin.controlled import VirtualController
 from ..twin.simulation import FaceSimulation
 from . import common
 from .common import parameter
+
+LONGEST_S = 0.5  # that is simulated at once: a process that was stopped for long must not catch up for minutes
 
 
 @dataclass
@@ -40,7 +43,7 @@ class TwinNode(common.Configured):
         self._simulation = FaceSimulation(self._params.backlash)
         self._camera: Camera | None = None
         self._controller = self._powered()
-        self._simulated = self.now()
+        self._simulated = time.monotonic()
         self._joints = self.create_publisher(JointState, "twin/joints", common.MOTION)
         self._images = self.create_publisher(Image, "twin/image", common.IMAGE)
         self.create_timer(1 / self._params.rate_hz, self._advance)
@@ -61,18 +64,18 @@ class TwinNode(common.Configured):
         self.get_logger().error(f"{self._controller.fault} It is started again.")
         self._controller.close()
         self._controller = self._powered()
-        self._simulated = self.now()  # the servos held meanwhile
+        self._simulated = time.monotonic()  # the servos held meanwhile
 
     def _advance(self) -> None:
         if not self._controller.alive:
             self._revive()
-        now = self.now()
+        now = time.monotonic()
         asked = self._controller.positions()
         self._simulation.command(np.where(np.isnan(asked), self._simulation.positions, asked))  # without torque: it stays
-        self._simulation.advance(max(0.0, now - self._simulated))
+        self._simulation.advance(min(now - self._simulated, LONGEST_S))
         self._simulated = now
         message = JointState(name=rig.MOTORS, position=array.array("d", self._simulation.positions))
-        message.header.stamp = common.to_stamp(now)
+        message.header.stamp = common.to_stamp(self.now())
         self._joints.publish(message)
 
     def _look(self) -> None:
@@ -83,7 +86,7 @@ class TwinNode(common.Configured):
         picture = np.ascontiguousarray(self._camera.picture())
         height, width, _ = picture.shape
         message = Image(height=height, width=width, encoding="rgb8", step=3 * width)
-        message.header.stamp = common.to_stamp(self._simulated)
+        message.header.stamp = common.to_stamp(self.now() - (time.monotonic() - self._simulated))
         message.data = array.array("B", picture.tobytes())
         self._images.publish(message)
 

@@ -22,9 +22,9 @@ class Servos:
         self.robot = robot
         self.wire: list[np.ndarray] = []  # positions
         self.stiff = self.plugged = True
-        self.mute = self.rebooted = False
+        self.lost = self.mute = self.ill = self.rebooted = False
         self.complaints: list[str] = []
-        self.opened = self.asked = 0
+        self.opened = self.asked = self.late = self.waited = 0
         self.when_silent: WhenSilent = "home"
 
     def open(self) -> "Servos":
@@ -34,7 +34,7 @@ class Servos:
 
     def read(self) -> np.ndarray:
         self._there()
-        return self.stand.copy()
+        return np.full(len(self.stand), np.nan) if self.lost else self.stand.copy()
 
     def write(self, targets: np.ndarray) -> None:
         self._there()
@@ -45,15 +45,23 @@ class Servos:
         self._there()
         self.stiff = on
 
-    def reboot(self) -> None:
-        self.rebooted = True
+    def reboot(self) -> bool:
+        self.rebooted = self.ill
+        return self.ill
 
     def ask(self) -> None:
         self._there()
         self.asked += 1
 
+    def unreadable(self) -> np.ndarray:
+        raise BusError("it does not answer")
+
     def answer(self) -> Health | None:
         self._there()
+        self.waited += 1
+        if self.waited <= self.late:
+            return None
+        self.waited = 0
         unknown = np.full(len(self.stand), np.nan)
         return None if self.mute else Health(self.complaints, unknown, unknown, unknown)
 
@@ -110,8 +118,8 @@ ACTS = st.one_of(
 
 
 @settings(max_examples=200, deadline=None)
-@given(steps=st.lists(st.tuples(ACTS, st.one_of(st.floats(0, 3), st.just(TICK_S))), max_size=60))
-def test_nothing_beyond_the_limits_reaches_the_wire_whatever_happens(robot: Robot, steps: list) -> None:
+@given(steps=st.lists(st.tuples(ACTS, st.one_of(st.floats(0, 3), st.just(TICK_S))), max_size=60), lost=st.booleans())
+def test_nothing_beyond_the_limits_reaches_the_wire_whatever_happens(robot: Robot, steps: list, lost: bool) -> None:
     servos = Servos(robot)
     driver, now = Driver(robot, servos.open, now=0.0), 0.0
     for (act, *how), elapsed in steps:
@@ -131,6 +139,7 @@ def test_nothing_beyond_the_limits_reaches_the_wire_whatever_happens(robot: Robo
         else:
             getattr(driver, act)()
         now += elapsed
+        servos.lost = not servos.stiff and lost  # a hobby servo that is off does not know where it is
         before, count = robot.positions(servos.stand), len(servos.wire)
         driver.tick(now)
         for sent in servos.wire[count:]:
@@ -270,12 +279,15 @@ def test_going_home_voids_what_is_pending_and_what_is_new_moves_again(driver: Dr
     assert np.allclose(servos.wire[-1], OPEN)
 
 
-def test_a_reboot_opens_the_bus_anew(driver: Driver, servos: Servos) -> None:
+@pytest.mark.parametrize(("ill", "opened"), [(True, 2), (False, 1)])
+def test_a_reboot_opens_the_bus_anew_if_there_was_anything_to_reboot(
+    driver: Driver, servos: Servos, ill: bool, opened: int
+) -> None:
     run(driver, 0.0, 1.0, OPEN)
+    servos.ill = ill
     driver.reboot()
     run(driver, 1.0, 2.0, OPEN)
-    assert servos.rebooted
-    assert servos.opened == 2
+    assert (servos.rebooted, servos.opened) == (ill, opened)
 
 
 @pytest.mark.parametrize(("when_silent", "stiff"), [("home", True), ("stop", False), ("nothing", False)])
@@ -295,3 +307,63 @@ def test_a_bus_that_is_gone_can_be_left(driver: Driver, servos: Servos) -> None:
     servos.plugged = False
     driver.leave()
     assert not driver.connected
+
+
+def test_what_was_made_limp_while_it_was_unplugged_is_limp_when_it_comes_back(driver: Driver, servos: Servos) -> None:
+    run(driver, 0.0, 1.0, OPEN)
+    servos.plugged = False
+    run(driver, 1.0, 1.1)
+    driver.torque(False)
+    servos.plugged = True
+    run(driver, 1.1, 2.0, OPEN)
+    assert not servos.stiff
+
+
+def test_torque_that_comes_back_by_itself_is_taken_off_again(driver: Driver, servos: Servos) -> None:
+    run(driver, 0.0, 1.0, OPEN)
+    driver.torque(False)
+    run(driver, 1.0, 1.1, OPEN)
+    servos.stiff = True  # noise on the line sent the servos home
+    run(driver, 1.1, 1.3, OPEN)
+    assert not servos.stiff
+
+
+def test_torque_is_not_brought_back_by_starting_anew(driver: Driver, servos: Servos) -> None:
+    run(driver, 0.0, 1.0, OPEN)
+    driver.torque(False)
+    driver.stop()
+    driver.start()
+    run(driver, 1.0, 2.0, OPEN)
+    assert not servos.stiff
+
+
+def test_in_an_emergency_stop_torque_comes_back_where_the_face_was_frozen(driver: Driver, servos: Servos) -> None:
+    run(driver, 0.0, 1.0, OPEN)
+    driver.guard.emergency_stop()
+    driver.torque(False)
+    run(driver, 1.0, 1.1)
+    servos.lost = True
+    driver.torque(True)
+    run(driver, 1.1, 1.5)
+    assert np.allclose(servos.wire[-1], OPEN)
+
+
+def test_a_pose_with_a_long_lifetime_does_not_keep_the_face_from_home(driver: Driver, servos: Servos, robot: Robot) -> None:
+    driver.command(Pose(0.0, 3600.0, 0.0, OPEN), now=0.0)
+    run(driver, 0.0, 2.0)
+    assert np.allclose(servos.wire[-1], robot.neutral)
+
+
+def test_a_bus_that_opens_and_fails_again_is_not_opened_at_every_tick(robot: Robot, servos: Servos) -> None:
+    driver = Driver(robot, servos.open, now=0.0)
+    driver.start()
+    servos.read = servos.unreadable  # type: ignore[method-assign]
+    run(driver, 0.0, 10.0)
+    assert 10 < servos.opened < 30
+
+
+def test_an_answer_may_come_late(driver: Driver, servos: Servos) -> None:
+    servos.late = 4  # ticks
+    run(driver, 0.0, 3.0, OPEN)
+    assert driver.counts["unanswered"] == 0
+    assert driver.health is not None
