@@ -1,7 +1,7 @@
 """Random and damaged bytes for every parser at both ends of the wire: none raises or hangs.
 
-How many wrong positions they believe is what a checksum lets through: of 7 bits for a Maestro, of 16 for a Dynamixel; a Maestro's
-answers have none, but are asked for twice.
+How many wrong positions they believe is what a checksum lets through: of 7 bits for a Maestro, of 16 for a Dynamixel. A
+Maestro's answers have none, but are asked for twice.
 """
 
 import contextlib

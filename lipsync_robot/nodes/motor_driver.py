@@ -84,7 +84,8 @@ class MotorDriverNode(common.Managed):
         return self.punctuality.missed(self.driver.pending)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Opens the bus, now or as soon as there is one."""
+        """Opens the bus, now or as soon as there is one: it takes a while, which motion had better not wait for."""
+        self._tick()
         self._timer.reset()
         return DONE
 
