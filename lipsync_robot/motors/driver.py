@@ -43,6 +43,7 @@ class Driver:
         self._bus: Bus | None = None
         self._sent: np.ndarray | None = None  # the last positions on the wire
         self.started = self._ending = False  # started: motion may begin
+        self._limp = False  # since it was stopped
         self._torque = True  # as wished for
         self._stiff: bool | None = None  # as it is, None where that is not known
         self._asked = self._reboot = False
@@ -86,7 +87,7 @@ class Driver:
 
     def start(self) -> None:
         """Lets motion begin, from where the servos are found."""
-        self.started, self._ending = True, False
+        self.started, self._ending, self._limp = True, False, False
 
     def go_home(self) -> None:
         """Voids what is pending and goes to neutral; a later command moves the face again."""
@@ -101,7 +102,7 @@ class Driver:
     def stop(self) -> None:
         """Nothing moves any more, and the servos go limp."""
         self._schedule.clear()
-        self.started = False
+        self.started, self._limp = False, True
 
     def torque(self, on: bool) -> None:
         """Off: the servos go limp, whatever is commanded. On: they go on from where they are found."""
@@ -180,17 +181,19 @@ class Driver:
             self._unanswered += 1
             if self._unanswered == PATIENCE:
                 raise BusError(f"{self._robot.name}: its controller has stopped answering. Check its power and cable.")
-        if not self._stiff:  # noise on the line may have brought the torque back, or swallowed what took it off
+        if self._stiff is False:  # noise on the line may have brought the torque back, or swallowed what took it off
             bus.torque(False)
         bus.ask()
         self._asked, self._ask_at = True, now + ASK_EVERY_S
 
     def _move(self, bus: Bus, positions: np.ndarray, now: float) -> np.ndarray | None:
         """-> what was sent, None while the servos are to be limp."""
-        if not (self.started and self._torque) or self.guard.idle:
+        if self._limp or not self._torque or self.guard.idle:
             if self._stiff is not False:
                 bus.torque(False)
                 self._stiff = False
+            return None
+        if not self.started:  # the servos stay as they were found
             return None
         if not self._stiff:
             found = self._robot.positions(bus.read())

@@ -1,6 +1,7 @@
 """Motor commands -> the wire, each at the moment its sound is heard.   motor/command -> [motor_driver] -> motor/sent, serial
 
-A managed node: configured it has the bus, active it moves, and whatever ends that leaves the face at neutral, limp.
+A managed node: configured it has the bus, active it moves, and whatever ends that leaves the face at neutral: limp, but for a
+Maestro that is left for good, whose own timeout would only stiffen it again.
 """
 
 import array

@@ -154,6 +154,7 @@ def test_nothing_moves_before_it_is_started(robot: Robot, servos: Servos) -> Non
     run(driver, 0.0, 0.5)
     assert driver.connected
     assert not servos.wire
+    assert servos.stiff  # as it was found
 
 
 def test_a_command_is_on_the_wire_at_its_moment_and_not_after_it_has_expired(

@@ -108,7 +108,7 @@ def stands_at(controller: VirtualController, positions: np.ndarray) -> bool:
 
 def logged(log: Path, name: str) -> list:
     """All that the log says under a name, in order."""
-    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    entries = [json.loads(line) for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
     return [entry[name] for entry in entries if name in entry]
 
 
