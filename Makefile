@@ -1,6 +1,6 @@
 # make speak: the twin speaks a recording. make test: the suite. Both set up what is missing first; both may be repeated.
 .DEFAULT_GOAL := help
-.PHONY: help speak test lint setup clean
+.PHONY: help speak test bench lint setup clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,6 +18,7 @@ export MUJOCO_GL ?= osmesa
 help:
 	@echo "make speak   the twin speaks: out/speak.mp4, out/speak.json"
 	@echo "make test    style, types and tests"
+	@echo "make bench   faults, kills and commands on the wire, measured: about 40 minutes"
 
 speak: export ROS_DOMAIN_ID ?= 83
 speak: $(VENV)/.package
@@ -25,6 +26,9 @@ speak: $(VENV)/.package
 
 test: lint
 	$(BIN)/python -m pytest
+
+bench: $(VENV)/.package
+	$(BIN)/python bench/wire.py --json out/bench.json
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check

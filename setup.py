@@ -27,7 +27,7 @@ setup(
     packages=find_packages(include=["lipsync_robot*"]),
     package_data={"lipsync_robot.face": ["canonical.npz"]},
     data_files=[
-        ("share/lipsync_robot", ["package.xml"]),
+        ("share/lipsync_robot", ["package.xml", "requirements.txt"]),
         *(entry for folder in ("config", "launch", "models", "samples") for entry in shared(folder)),
     ],
     install_requires=requirements("requirements.txt"),

@@ -71,14 +71,18 @@ class Network:
         self.reset()
 
 
+def present() -> list[str]:
+    """Those of PROVIDERS that are part of this onnxruntime."""
+    return [name for name in PROVIDERS if _FULL_NAME[name] in onnxruntime.get_available_providers()]
+
+
 def _available(wanted: tuple[str, ...], model: Path) -> list[str | tuple[str, dict[str, Any]]]:
-    present = onnxruntime.get_available_providers()
     unknown = [name for name in wanted if name not in _FULL_NAME]
     if unknown:
         raise ModelError(f"unknown provider {unknown[0]!r}. Known: {', '.join(_FULL_NAME)}.")
     chosen: list[str | tuple[str, dict[str, Any]]] = []
     for name in wanted:
-        if _FULL_NAME[name] not in present:
+        if name not in present():
             log.info("provider %s is not part of this onnxruntime: passed over", name)
         elif name == "tensorrt":
             log.info("TensorRT builds its engine for %s the first time: this can take minutes", model.name)

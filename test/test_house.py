@@ -32,6 +32,7 @@ ONLY_IN = {
     "mujoco": {"twin"},
     "mediapipe": {"vision"},
     "serial": {"motors"},
+    "dynamixel_sdk": {"motors"},
     "sounddevice": {"audio"},
     "librosa": set(),
 }

@@ -34,8 +34,7 @@ class Microphone:
             )
             self._stream.start()
         except (sounddevice.PortAudioError, ValueError) as error:
-            names = [d["name"] for d in sounddevice.query_devices() if d["max_input_channels"] > 0]
-            there = ", ".join(names) or "none at all"
+            there = ", ".join(devices()[0]) or "none at all"
             raise MicrophoneError(
                 f"microphone {device or '(default)'!r}: cannot record ({error}). Microphones here: {there}."
             ) from error
@@ -51,3 +50,10 @@ def portaudio() -> Any:
     except OSError as error:
         raise MicrophoneError("the PortAudio library is missing. Run: sudo apt-get install libportaudio2") from error
     return sounddevice
+
+
+def devices() -> tuple[list[str], list[str]]:
+    """Names of the microphones and of the loudspeakers there are. Raises MicrophoneError."""
+    found = portaudio().query_devices()
+    microphones = [device["name"] for device in found if device["max_input_channels"] > 0]
+    return microphones, [device["name"] for device in found if device["max_output_channels"] > 0]

@@ -14,8 +14,9 @@ from rich.progress import BarColumn, Progress, TextColumn
 from ..audio import files
 from ..errors import BadInputError
 from ..motors import description
-from ..motors.maestro import Maestro
+from ..motors.buses import open_bus
 from ..resources import resource
+from .robots import robot_file
 from .usage import Usage
 
 CHAIN = ["motor_driver", "inverse_model", "retarget", "audio2landmark", "recorder"]
@@ -107,9 +108,8 @@ def _overrides(source: Path | None, device: str, robot: str, port: str | None) -
         for node in ("motor_driver", "inverse_model", "twin"):
             overrides.setdefault(node, {})["robot"] = str(path)
     if port is not None:
-        described = description.load(Path(robot) if robot != "twin" else resource("config/robots/twin.yaml"))
-        Maestro(port, described.baud, [motor.channel for motor in described.motors]).close()
-        overrides["motor_driver"]["port"] = str(Path(port).resolve())
+        open_bus(description.load(robot_file(robot)), port).close()
+        overrides["motor_driver"]["port"] = str(Path(port).absolute())  # a link in /dev/serial/by-id outlives a replug
     return overrides
 
 
@@ -128,7 +128,7 @@ def _run(console: Console, source: Path | None, twin: bool, settings: Path, over
             "playback_delay_s": driver.playback_delay_s,
             "providers": {"speech": speech.model.provider, "inverse": nodes["inverse_model"].model.provider},
         }
-        where = "twin (Maestro on a pty)" if twin else f"Maestro on {overrides['motor_driver']['port']}"
+        where = "twin (Maestro on a pty)" if twin else f"servos on {overrides['motor_driver']['port']}"
         console.print(
             f" [bold]lipsync-robot[/bold]  {where} · look-ahead {1000 * speech.model.lookahead_s:.0f} ms · "
             f"{speech.model.provider.upper()}"

@@ -2,7 +2,7 @@
 
 import typer
 
-from . import data, evaluate, learning, speak
+from . import data, doctor, evaluate, find_port, learning, motors, speak
 
 app = typer.Typer(
     help="Real-time control of animatronic faces: a face speaks in sync with the sound, with or without a robot.",
@@ -13,9 +13,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("speak")(speak.speak)
+app.command("doctor")(doctor.doctor)
+app.command("find-port")(find_port.find_port)
 app.command("babble")(learning.babble)
 app.command("export")(learning.export_run)
 app.command("adapt")(learning.adapt)
+app.add_typer(motors.app, name="motors")
 app.add_typer(data.data, name="data")
 app.add_typer(learning.train, name="train")
 app.add_typer(evaluate.app, name="evaluate")

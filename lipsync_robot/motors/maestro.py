@@ -1,101 +1,178 @@
-"""Pololu Maestro servo controller: protocol table and bus. Targets are quarter microseconds in two 7-bit bytes."""
+"""A Pololu Maestro on a serial port: the bus whose frames are in maestro_protocol.py. Positions are pulses in µs."""
 
-import struct
+import contextlib
 import termios
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator
+from itertools import cycle
 
+import numpy as np
 import serial
 
-from ..errors import BadInputError
+from . import maestro_protocol as protocol
+from .bus import REPLY_S, BusError, Health, WhenSilent
+from .description import Robot
 
-SET_TARGET = 0x84  # channel, low 7 bits, high 7 bits
-GET_POSITION = 0x90  # channel -> 2 bytes, little endian, quarter µs
-SET_TARGETS = 0x9F  # how many, first channel, then low and high of each
-GET_ERRORS = 0xA1  # -> 2 bytes, little endian; reading clears them
-GO_HOME = 0xA2
+SILENCE_S = 0.03  # after which nothing more is to be expected of a question of before: USB takes up to 16 ms
+NOTICES_S = 0.05  # that a board may need beyond its timeout: it counts in steps of 10 ms
 
-ERRORS = (
-    "serial signal error: check the baud rate and the wiring",
-    "serial overrun: too many bytes at once",
-    "serial receive buffer full: commands come faster than the board can take them",
-    "serial CRC mismatch",
-    "serial protocol error: a byte was lost or garbled",
-    "serial timeout: the host went silent",
-    "script stack error",
-    "script call stack error",
-    "script program counter error",
-)
-
-REPLY_TIMEOUT_S = 0.5
-WRITE_TIMEOUT_S = 0.1  # a board that takes nothing for five periods is gone
-
-
-class BusError(BadInputError):
-    """The bus cannot be opened, or has gone."""
-
-
-def words(errors: int) -> list[str]:
-    """The board's error register in words."""
-    return [text for bit, text in enumerate(ERRORS) if errors >> bit & 1]
-
-
-def set_targets(channels: Sequence[int], pulses_us: Sequence[float]) -> bytes:
-    """One frame for channels in a row; else one command a channel."""
-    targets = [round(4 * pulse) for pulse in pulses_us]
-    data = [(target & 0x7F, target >> 7 & 0x7F) for target in targets]
-    first = channels[0]
-    if list(channels) == list(range(first, first + len(channels))):
-        return bytes([SET_TARGETS, len(channels), first, *(byte for pair in data for byte in pair)])
-    return b"".join(bytes([SET_TARGET, channel, *pair]) for channel, pair in zip(channels, data, strict=True))
+frame_s = protocol.frame_s  # as every bus has it, for buses.py
 
 
 class Maestro:
-    """An open board. Every method raises BusError, with what to do, when the board is gone."""
+    """An open board, a motors.bus.Bus. Every method raises BusError, with what to do, when the board is gone.
 
-    def __init__(self, port: str, baud: int, channels: Sequence[int]) -> None:
-        self._port = port
-        self._channels = channels
+    Whether it notices a silent host, as only one whose serial timeout is set does, is put to the test when it is opened.
+    """
+
+    def __init__(self, robot: Robot, port: str) -> None:
+        """Opens the port, makes sure that a Maestro with the robot's settings is there, and sets its limits."""
+        self.when_silent: WhenSilent = "nothing"
+        self._gone = False
+        self._owed = 0  # bytes of the answer to `ask` that have not been read
+        self._robot, self._port = robot, port
+        self._low, self._high = np.sort(robot.ends, axis=0)
+        self._get_errors = protocol.packet(robot, protocol.GET_ERRORS)
+        self._get_positions = b"".join(protocol.packet(robot, protocol.GET_POSITION, channel) for channel in robot.channels)
+        limits = [protocol.set_limits(robot, motor) for motor in robot.motors]
+        self._next_limits = cycle(limits)
+        checked_limits = b"".join(limits) + self._get_errors
+        longest = max(len(self._get_positions) + 2 * len(robot.motors), len(checked_limits) + 2)  # question and answer
+        self._patience = REPLY_S + protocol.wire_s(robot, longest)
         try:
-            self._serial = serial.Serial(port, baud, timeout=REPLY_TIMEOUT_S, write_timeout=WRITE_TIMEOUT_S, exclusive=True)
-        except serial.SerialException as error:
+            self._serial = serial.Serial(port, robot.baud, timeout=self._patience, write_timeout=REPLY_S, exclusive=True)
+        except (OSError, ValueError, termios.error) as error:
             raise BusError(_cannot_open(port, error)) from error
         try:
-            self._serial.reset_input_buffer()
-            self.errors()
-        except (BusError, OSError, termios.error) as error:
+            self._identify(checked_limits)
+        except BusError:
             self._serial.close()
-            raise error if isinstance(error, BusError) else BusError(_cannot_open(port, error)) from error
+            raise
 
-    def write(self, pulses_us: Sequence[float]) -> None:
-        """Sets the target of every channel, pulse widths in µs."""
-        try:
-            self._serial.write(set_targets(self._channels, pulses_us))
-        except (serial.SerialException, OSError) as error:
-            raise BusError(f"{self._port}: the Maestro is gone ({error}). Check its USB cable.") from error
+    def read(self) -> np.ndarray:
+        """(motors,) µs that the board puts out now, NaN for a servo that is off. Asked twice: answers carry no checksum."""
+        began = time.monotonic()
+        first, pulses = (protocol.pulses(self._exchange(self._get_positions, 2 * len(self._robot.motors))) for _ in range(2))
+        if not protocol.agree(self._robot, first, pulses, time.monotonic() - began):
+            raise BusError(f"{self._port}: the Maestro's answers differ from one to the next. Look for noise on the line.")
+        for i in np.flatnonzero(protocol.impossible(pulses)):
+            raise BusError(
+                f"{self._port}: channel {self._robot.channels[i]} is at {pulses[i]:g} µs, which no servo is. Make it a servo "
+                "in the board's settings; its baud and CRC must be as in the robot's description."
+            )
+        return pulses
 
-    def read(self) -> list[float]:
-        """What the board puts out now, pulse widths in µs, one a channel."""
-        return [self._ask(bytes([GET_POSITION, channel])) / 4 for channel in self._channels]
+    def write(self, targets: np.ndarray) -> None:
+        """targets (motors,) µs, kept within each motor's range. Raises ValueError where one is not finite: nothing is sent."""
+        if not np.isfinite(targets).all():
+            raise ValueError(f"targets must be finite: {targets}")
+        quarters = np.rint(4 * np.clip(targets, self._low, self._high)).astype(int)
+        self._send(protocol.set_targets(self._robot, quarters.tolist()))
 
-    def errors(self) -> int:
-        """The error register, which reading clears; `words` explains it."""
-        return self._ask(bytes([GET_ERRORS]))
+    def torque(self, on: bool) -> None:
+        """Off: no pulses, so a hobby servo goes limp. On: the next write brings them back."""
+        if not on:
+            self._send(protocol.set_targets(self._robot, [0] * len(self._robot.motors)))
+
+    def reboot(self) -> bool:
+        """Nothing: a Maestro's servos do not switch themselves off."""
+        return False
+
+    def ask(self) -> None:
+        """Asks for the errors, and sets the limits of one channel after the other anew.
+
+        A board that a brown-out has reset has forgotten them: to set them costs a few bytes, to find out a round trip.
+        """
+        with self._still_there():
+            self._serial.reset_input_buffer()
+            self._serial.write(self._get_errors + next(self._next_limits))
+        self._owed = 2
+
+    def answer(self) -> Health | None:
+        """The board's errors since `ask` before; it measures nothing. None where no answer, or a damaged one, has come."""
+        with self._still_there():
+            if self._serial.in_waiting != self._owed or not self._owed:
+                return None
+            register = protocol.errors(self._serial.read(self._owed))
+        self._owed = 0
+        if register is None:
+            return None
+        self._note_timeout(register)
+        unknown = np.full(len(self._robot.motors), np.nan)
+        return Health(protocol.words(register), unknown, unknown, unknown)
 
     def close(self) -> None:
-        self._serial.close()
+        with contextlib.suppress(OSError, termios.error):
+            if self._gone:
+                self._serial.reset_output_buffer()  # or what it does not take would be waited for
+            self._serial.close()
 
-    def _ask(self, command: bytes) -> int:
-        try:
-            self._serial.write(command)
-            reply = self._serial.read(2)
-        except (serial.SerialException, OSError) as error:
-            raise BusError(f"{self._port}: the Maestro is gone ({error}). Check its USB cable.") from error
-        if len(reply) < 2:
+    def _identify(self, checked_limits: bytes) -> None:
+        """What stood in the register before is of others, a timeout of the silence; what stands there after is our doing."""
+        self._await_silence()
+        self._errors(self._get_errors)
+        if self.when_silent == "nothing":  # somebody has just spoken to it
+            time.sleep(self._robot.timeout_s + NOTICES_S)
+            self._errors(self._get_errors)
+        self.read()
+        register = self._errors(checked_limits)
+        if register & protocol.MISHEARD:
             raise BusError(
-                f"{self._port}: opens, but does not answer like a Maestro ({len(reply)} of 2 bytes in {REPLY_TIMEOUT_S:g} s). "
-                "Use its command port (the lower of the two), or leave out the port to run without hardware."
+                f"{self._port}: the Maestro does not understand ({'; '.join(protocol.words(register))}). "
+                "Its baud and CRC must be as in the robot's description."
             )
-        return struct.unpack("<H", reply)[0]
+
+    def _await_silence(self) -> None:
+        """What was asked before the port was opened may still be answered, and would be taken for answers to what comes now."""
+        give_up = time.monotonic() + REPLY_S
+        with self._still_there():
+            self._serial.timeout = SILENCE_S
+            while self._serial.read(1) and time.monotonic() < give_up:
+                self._serial.reset_input_buffer()
+            self._serial.timeout = self._patience
+
+    def _errors(self, question: bytes) -> int:
+        """The error register, by a question that ends in asking for it."""
+        reply = self._exchange(question, 2)
+        register = protocol.errors(reply)
+        if register is None:
+            raise BusError(self._stranger(f"its errors are 0x{reply[::-1].hex()}"))
+        self._note_timeout(register)
+        return register
+
+    def _exchange(self, question: bytes, size: int) -> bytes:
+        owed, self._owed = self._owed, 0  # answers do not say what they answer: one that is due comes first
+        with self._still_there():
+            if not owed:
+                self._serial.reset_input_buffer()
+            self._serial.write(question)
+            reply: bytes = self._serial.read(owed + size)[owed:]
+        if len(reply) < size:
+            raise BusError(self._stranger(f"{len(reply)} of {size} bytes in {self._patience:.2g} s"))
+        return reply
+
+    def _send(self, frames: bytes) -> None:
+        with self._still_there():
+            self._serial.write(frames)
+
+    def _note_timeout(self, register: int) -> None:
+        if register & protocol.TIMEOUT_ERROR:
+            self.when_silent = "home"
+
+    @contextlib.contextmanager
+    def _still_there(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, termios.error) as error:
+            self._gone = True
+            raise BusError(f"{self._port}: the Maestro is gone ({error}). Check its USB cable.") from error
+
+    def _stranger(self, found: str) -> str:
+        return (
+            f"{self._port}: opens, but does not answer like a Maestro ({found}). Use its command port (the lower of the two), "
+            "see that its baud, CRC and device number are as in the robot's description, or leave out the port to run "
+            "without hardware."
+        )
 
 
 def _cannot_open(port: str, error: Exception) -> str:

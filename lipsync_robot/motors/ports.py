@@ -1,10 +1,32 @@
-"""Names of serial ports: a device of the system, or `twin` for the virtual controller that the twin puts up."""
+"""Names of serial ports: those of the system with what hangs on them, or `twin` for the twin's virtual controller."""
 
+import contextlib
 import os
+import re
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
+
+from serial.tools import list_ports
+from serial.tools.list_ports_common import ListPortInfo
 
 TWIN = "twin"
+MAESTRO, DYNAMIXEL = "maestro", "dynamixel"
+EITHER = (MAESTRO, DYNAMIXEL)
+POLOLU = 0x1FFB
+MAKERS = {  # USB vendor and, where one vendor makes several kinds, product: what it is, and the buses that may be behind it
+    (POLOLU, None): ("Pololu Maestro", (MAESTRO,)),
+    (0x0403, 0x6014): ("ROBOTIS U2D2 (FTDI FT232H)", (DYNAMIXEL,)),
+    (0x0403, None): ("FTDI adapter", EITHER),
+    (0x1A86, None): ("CH340 adapter", EITHER),
+    (0x10C4, None): ("CP210x adapter", EITHER),
+}
+
+
+class Port(NamedTuple):
+    path: str
+    what: str  # its maker and role, in words
+    buses: tuple[str, ...]  # keys of description.BUSES that may be behind it, in the order in which to ask; none: not to ask
 
 
 def run_folder() -> Path:
@@ -17,3 +39,38 @@ def run_folder() -> Path:
 def resolve(port: str, robot: str) -> Path:
     """port: a device path or "twin"; robot: what sets this robot apart from others running here -> the path to open."""
     return run_folder() / f"{robot}.port" if port == TWIN else Path(port)
+
+
+def listed() -> list[Port]:
+    """The serial ports of this machine."""
+    return sorted(described(info) for info in list_ports.comports())
+
+
+def given(path: str) -> Port:
+    """A port by its path, which may be a link such as those in /dev/serial/by-id."""
+    real = os.path.realpath(path)
+    known = next((port for port in listed() if port.path == real), None)
+    return known._replace(path=path) if known else Port(path, "serial port", EITHER)
+
+
+def described(info: ListPortInfo) -> Port:
+    """What pyserial knows of a port, in our words."""
+    what, buses = MAKERS.get((info.vid, info.pid)) or MAKERS.get((info.vid, None)) or (info.product or "serial port", EITHER)
+    if info.vid == POLOLU:
+        # A Maestro has two: what is sent to the second goes out on its TX pin, to whatever else is wired there.
+        first = re.search(r":\d+\.0$", info.location or ":1.0")
+        what, buses = (f"{what}, command port", buses) if first else (f"{what}, TTL port", ())
+    return Port(info.device, what, buses)
+
+
+def holder(path: str) -> int | None:
+    """The process that has a port open, this one apart; None where there is none or it is another user's."""
+    wanted = os.path.realpath(path)
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        if int(process) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):  # ended meanwhile, or another user's
+            for file in os.scandir(f"/proc/{process}/fd"):
+                if os.readlink(file.path) == wanted:
+                    return int(process)
+    return None

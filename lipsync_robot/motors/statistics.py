@@ -20,19 +20,19 @@ class Punctuality:
         self._age: deque[float] = deque(maxlen=REMEMBERED)
         self._ready_age: deque[float] = deque(maxlen=REMEMBERED)
 
-    def arrived(self, stamp: float, now: float) -> None:
-        """A command has come in that is still worth sending."""
+    def arrived(self, age_s: float) -> None:
+        """A command has come in, so long after its stamp, that is still worth sending."""
         self.commands += 1
-        self._ready_age.append(now - stamp)
+        self._ready_age.append(age_s)
 
-    def sent(self, stamp: float, due: float, now: float) -> None:
-        """A pose has been written; only its first time counts."""
+    def sent(self, stamp: float, age_s: float, late_s: float) -> None:
+        """A pose has been written, so long after its stamp and after it was due; only its first time counts."""
         if stamp <= self._last_stamp:
             return
         self._last_stamp = stamp
         self.poses += 1
-        self.late += now > due + self._deadline
-        self._age.append(now - stamp)
+        self.late += late_s > self._deadline
+        self._age.append(age_s)
 
     def missed(self, pending: int) -> int:
         """Commands that did not reach the wire in time, whatever the reason; pending: those whose time is yet to come."""

@@ -14,6 +14,7 @@ import rclpy
 from builtin_interfaces.msg import Time
 from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor, ParameterType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
@@ -31,6 +32,11 @@ IMAGE = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT, durabilit
 
 BUILT_IN = {"use_sim_time", "start_type_description_service"}  # of any ROS 2 node
 SHARED = {"human_static", "playback_delay_s", "robot"}  # stand under /** in a settings file, for the nodes that know them
+LOCAL = {
+    # No discovery leaves the machine; shared memory is passed over because a killed process leaves its locks behind.
+    "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+    "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4",
+}
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # ways in which a process is asked to end
 CHAIN = ("audio", "human/landmarks", "robot/landmarks", "motor/command")  # sound in, motion out
 
@@ -81,6 +87,10 @@ class Configured(Node):
         if (low is not None and value < low) or (high is not None and value > high):
             raise ParameterError(f"{where} is {value!r}; it goes from {low} to {high}.")
         return value
+
+
+class Managed(Configured, LifecycleNode):
+    """The same as a managed node, with the states of ROS 2's life cycle."""
 
 
 def _descriptor(field: dataclasses.Field) -> ParameterDescriptor:
@@ -146,11 +156,12 @@ def only_one(node: Node) -> IO[str]:
     return lock
 
 
-def interrupt_on(endings: tuple[signal.Signals, ...]) -> None:
-    """Makes signals raise KeyboardInterrupt, as Ctrl-C does; those that are ignored stay so, as nohup wants it."""
-    for ending in endings:
-        if signal.getsignal(ending) is not signal.SIG_IGN:
-            signal.signal(ending, lambda *_: signal.raise_signal(signal.SIGINT))
+def stay_local() -> None:
+    """Keeps the traffic of nodes that this process will start on this machine, unless the environment says otherwise."""
+    for key, value in LOCAL.items():
+        os.environ.setdefault(key, value)
+    if os.environ.get("ROS_DISTRO") == "humble":  # which knows no discovery range yet
+        os.environ.setdefault("ROS_LOCALHOST_ONLY", "1")
 
 
 def run(node_class: Callable[[], Node]) -> Callable[[], None]:
@@ -158,7 +169,8 @@ def run(node_class: Callable[[], Node]) -> Callable[[], None]:
 
     def main() -> None:
         rclpy.init()
-        interrupt_on((signal.SIGHUP,))  # its terminal was closed; rclpy sees to the others
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # its terminal was closed; rclpy sees to the others
+            signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))
         node = None
         try:
             node = node_class()

@@ -1,10 +1,9 @@
 """The nodes of a launch file in one process and one thread: a hop between them costs a fraction of a millisecond."""
 
 import json
-import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from .. import settings
-from ..motors.driver import Driver
 from . import common
 from .audio2landmark import Audio2LandmarkNode
 from .audio_file import AudioFileNode
@@ -38,17 +36,17 @@ NODES: dict[str, Callable[[], Node]] = {
     "audio_file": AudioFileNode,
     "recorder": RecorderNode,
 }
-LOCAL = {
-    # No discovery leaves the machine; shared memory is passed over because a killed process leaves its locks behind.
-    "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-    "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4",
-}
 
 
 class Composition:
-    """Nodes that run together; each is reached by its name."""
+    """Nodes that run together; each is reached by its name. `add` and `spin` raise KeyboardInterrupt after a signal.
 
-    def __init__(self) -> None:
+    Raised where the signal finds the process, it would be inside rclpy at times, which makes another error of it.
+    """
+
+    def __init__(self, signals: Sequence[int]) -> None:
+        """signals: those that have come, as they come."""
+        self._signals = signals
         self.nodes: dict[str, Any] = {}
         self._executor = SingleThreadedExecutor()
 
@@ -56,41 +54,35 @@ class Composition:
         node = NODES[name]()
         self.nodes[name] = node
         self._executor.add_node(node)
+        self._heed()
 
     def spin(self, seconds: float) -> None:
         """Serves all nodes for so long."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             self._executor.spin_once(timeout_sec=left)
+            self._heed()
 
     def close(self) -> None:
-        """Takes the face to neutral while the twin is still there to follow, then ends all nodes, whatever one of them does."""
+        """Ends all nodes, the last one first, whatever one of them does: the driver goes home while the twin still follows."""
         with ExitStack() as ends:
             ends.callback(self._executor.shutdown)
             for node in self.nodes.values():
                 ends.callback(node.destroy_node)
-            if "motor_driver" in self.nodes:
-                self._go_home(self.nodes["motor_driver"].driver)
 
-    def _go_home(self, driver: Driver) -> None:
-        driver.stop()
-        give_up = time.monotonic() + driver.longest_way_home_s
-        while not driver.at_neutral and time.monotonic() < give_up:
-            self.spin(0.05)
-        self.spin(0.05)  # the twin's servos get there a moment after their command
+    def _heed(self) -> None:
+        if self._signals:
+            raise KeyboardInterrupt
 
 
 @contextmanager
 def composed(names: list[str], file: Path, overrides: dict[str, dict[str, Any]]) -> Iterator[Composition]:
     """Starts nodes by name with the parameters of a settings file, overrides[node][parameter] over them.
 
-    SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt in the body; while the nodes end, all are ignored, so that nothing
-    keeps the face from reaching neutral. Raises settings.SettingsError for a file that is no YAML.
+    SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt where the body spins; while the nodes end all are ignored: nothing may
+    keep the face from reaching neutral. Raises settings.SettingsError for a file that is no YAML.
     """
-    for key, value in LOCAL.items():
-        os.environ.setdefault(key, value)
-    if os.environ.get("ROS_DISTRO") == "humble":  # which knows no discovery range yet
-        os.environ.setdefault("ROS_LOCALHOST_ONLY", "1")
+    common.stay_local()
     settings.read(file)  # says what is wrong in a sentence, which rclpy does not
     arguments = ["--ros-args", "--params-file", str(file), "--log-level", "warn"]
     for node, parameters in overrides.items():
@@ -99,9 +91,12 @@ def composed(names: list[str], file: Path, overrides: dict[str, dict[str, Any]])
     before = {ending: signal.getsignal(ending) for ending in common.ENDINGS}
     composition = None
     try:
-        common.interrupt_on((signal.SIGTERM, signal.SIGHUP))
+        signals: list[int] = []
+        for ending, handler in before.items():
+            if handler is not signal.SIG_IGN:  # as nohup wants it
+                signal.signal(ending, lambda number, _: signals.append(number))
         rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
-        composition = Composition()
+        composition = Composition(signals)
         for name in names:
             composition.add(name)
         yield composition

@@ -20,7 +20,7 @@ class Params:
     model: str = parameter("models/twin_inverse.onnx", "The robot's inverse model")
     robot: str = parameter("robots/twin.yaml", "The robot's description")
     providers: list = parameter(list(PROVIDERS), "ONNX Runtime execution providers, tried in order")
-    lifetime_s: float = parameter(0.25, "A command that could not be sent this long after its moment is dropped", 0.02, 2.0)
+    lifetime_s: float = parameter(0.15, "A command that could not be sent this long after its moment is dropped", 0.02, 2.0)
 
 
 class InverseModelNode(common.Configured):

@@ -1,55 +1,79 @@
-"""Motor commands -> the wire, each at the moment its sound is heard.   motor/command -> [motor_driver] -> motor/sent, serial"""
+"""Motor commands -> the wire, each at the moment its sound is heard.   motor/command -> [motor_driver] -> motor/sent, serial
+
+A managed node: configured it has the bus, active it moves, and whatever ends that leaves the face at neutral: limp, but for a
+Maestro that is left for good, whose own timeout would only stiffen it again.
+"""
 
 import array
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import JointState
-from std_srvs.srv import SetBool
+from std_srvs.srv import SetBool, Trigger
 
 from lipsync_robot.msg import MotorCommand
 
-from ..motors import description, ports
+from ..motors import buses, description, ports
+from ..motors.bus import Health
 from ..motors.driver import Driver
-from ..motors.maestro import Maestro
 from ..motors.schedule import Pose
 from ..motors.statistics import Punctuality
 from . import common
 from .common import parameter
+from .emergency_stop import EmergencyStop
+
+DONE = TransitionCallbackReturn.SUCCESS
 
 
 @dataclass
 class Params:
     robot: str = parameter("robots/twin.yaml", "The robot's description")
     port: str = parameter("twin", "Serial port of the servo controller, or `twin`")
-    rate_hz: float = parameter(100.0, "How often positions are sent", 10.0, 400.0)
+    autostart: bool = parameter(True, "Configure and activate at once, without a manager that says so")
+    rate_hz: float = parameter(100.0, "How often positions are sent", 40.0, 400.0)
     playback_delay_s: float = parameter(0.11, "Sound is heard this long after its stamp; motion meets it", 0.0, 5.0)
     deadline_s: float = parameter(0.02, "A pose sent later than this after it was due counts as missed", 0.001, 1.0)
     servo_lag_s: float = parameter(0.03, "How long the servos trail their command", 0.0, 1.0)
 
 
-class MotorDriverNode(common.Configured):
-    """`driver` does the work; what shares a process with the node may ask it how it stands, and stop it."""
+class MotorDriverNode(common.Managed):
+    """`driver` does the work, on a steady clock; what shares a process with the node may ask it how it stands."""
 
     def __init__(self) -> None:
         super().__init__("motor_driver")
         self._params = self.declare(Params)
-        self._claim = common.only_one(self)
-        robot = description.load(common.shared_file(self._params.robot))
-        port = ports.resolve(self._params.port, common.robot_id(self))
-        channels = [motor.channel for motor in robot.motors]
-        self._robot = robot
-        self.driver = Driver(robot, lambda: Maestro(str(port), robot.baud, channels), self.now())
-        self._said = ""
+        self._robot = description.load(common.shared_file(self._params.robot))
+        self._frame_s = buses.frame_s(self._robot)
+        if self._frame_s * self._params.rate_hz > 1:
+            raise common.ParameterError(
+                f"node motor_driver: rate_hz is {self._params.rate_hz:g}, but the motors of {self._robot.name} take "
+                f"{1000 * self._frame_s:.0f} ms of a line of {self._robot.baud} baud. Lower rate_hz, or raise baud."
+            )
+        port = str(ports.resolve(self._params.port, common.robot_id(self)))
+        self.driver = Driver(self._robot, lambda: buses.open_bus(self._robot, port), time.monotonic())
         self.punctuality = Punctuality(self._params.deadline_s)
+        self._claim = common.only_one(self)
+        self._said, self._ticked = "", 0.0
+        self._told: Health | None = None
         self._sent = self.create_publisher(JointState, "motor/sent", common.MOTION)
+        self._measured = self.create_publisher(JointState, "motor/measured", common.MOTION)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_subscription(MotorCommand, "motor/command", self._on_command, common.MOTION)
-        self.create_timer(1 / self._params.rate_hz, self._tick)
-        self.create_service(SetBool, "motor/emergency_stop", self._on_emergency_stop)
+        self._timer = self.create_timer(1 / self._params.rate_hz, self._tick)
+        self._timer.cancel()  # until it is configured
         self.create_timer(1.0, self._diagnose)
+        self._stop = EmergencyStop(self, self.driver.guard.emergency_stop)
+        self._offer("reset", lambda driver: driver.guard.reset(time.monotonic()))
+        self._offer("go_home", lambda driver: driver.go_home())
+        self._offer("reboot", lambda driver: driver.reboot())
+        self.create_service(SetBool, "motor/torque", self._on_torque)
+        if self._params.autostart:
+            self.trigger_configure()
+            self.trigger_activate()
 
     @property
     def playback_delay_s(self) -> float:
@@ -60,74 +84,131 @@ class MotorDriverNode(common.Configured):
         """Commands that did not reach the wire in time."""
         return self.punctuality.missed(self.driver.pending)
 
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Opens the bus, now or as soon as there is one: it takes a while, which motion had better not wait for."""
+        self._tick()
+        self._timer.reset()
+        return DONE
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.driver.start()
+        return DONE
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Eases the face to neutral, then takes the torque off."""
+        self._go_home()
+        self.driver.stop()
+        if self.driver.connected:
+            self._tick()
+        return DONE
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._timer.cancel()
+        self.driver.close()
+        return DONE
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._go_home()
+        self._timer.cancel()
+        self.driver.leave()
+        return DONE
+
     def destroy_node(self) -> None:
-        if hasattr(self, "driver"):
-            self._say_goodbye()
-            self.driver.close()
         if hasattr(self, "_claim"):
+            self._go_home()
+            self.driver.leave()
+            self._stop.close()
             self._claim.close()
         super().destroy_node()
 
+    def _go_home(self) -> None:
+        self.driver.end()
+        give_up = time.monotonic() + self.driver.longest_way_home_s
+        while not (self.driver.at_neutral or self.driver.guard.stopped) and time.monotonic() < give_up:
+            time.sleep(1 / self._params.rate_hz)
+            self._tick()
+
+    def _offer(self, name: str, act: Callable[[Driver], None]) -> None:
+        """A service motor/<name> without arguments."""
+
+        def serve(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+            act(self.driver)
+            response.success = True
+            return response
+
+        self.create_service(Trigger, f"motor/{name}", serve)
+
+    def _on_torque(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self.driver.torque(request.data)
+        response.success = True
+        return response
+
     def _on_command(self, message: MotorCommand) -> None:
-        stamp = common.seconds(message.header.stamp)
-        due = stamp + self._params.playback_delay_s - self._params.servo_lag_s
-        now = self.now()
+        stamp, now = common.seconds(message.header.stamp), time.monotonic()
+        age = self.now() - stamp
+        due = now - age + self._params.playback_delay_s - self._params.servo_lag_s
         expires = due + message.lifetime.sec + message.lifetime.nanosec * 1e-9
-        if self.driver.command(Pose(due, expires, stamp, np.asarray(message.positions, float)), now):
-            self.punctuality.arrived(stamp, now)
-        else:
+        if not self.driver.command(Pose(due, expires, stamp, np.asarray(message.positions, float)), now):
             self.punctuality.expired += 1
+            return
+        self.punctuality.arrived(age)
+        if due <= now:  # waits for no tick; the line is given the time that the last frame takes
+            time.sleep(max(0.0, self._ticked + self._frame_s - now))
+            self._tick()
+            self._timer.reset()
 
     def _tick(self) -> None:
-        sent = self.driver.tick(self.now())
+        now = self._ticked = time.monotonic()
+        sent = self.driver.tick(now)
         if self.driver.fault != self._said:
             self._said = self.driver.fault
             if self._said:
                 self.get_logger().error(self._said)
             else:
                 self.get_logger().info("connected")
+        if self.driver.health is not self._told:
+            self._told = self.driver.health
+            self._tell(self._told)
         if sent is None:
             return
         wired = self.now()
         if sent.pose is not None:
-            self.punctuality.sent(sent.pose.stamp, sent.pose.due, wired)
+            late = time.monotonic() - sent.pose.due
+            self.punctuality.sent(sent.pose.stamp, wired - sent.pose.stamp, late)
         message = JointState(name=self._robot.names, position=array.array("d", sent.positions))
         # The sound behind this motion; the guard's own motion, on the way home, has no other moment than now.
         message.header.stamp = common.to_stamp(sent.pose.stamp if sent.pose else wired)
         self._sent.publish(message)
 
-    def _on_emergency_stop(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        """True freezes the servos where they are; false lets them move again, from there."""
-        if request.data:
-            self.driver.guard.emergency_stop()
-        else:
-            self.driver.guard.reset(self.now())
-        response.success = True
-        return response
+    def _tell(self, health: Health | None) -> None:
+        """What the servos measure of themselves, where they can."""
+        if health is None or not np.isfinite(health.positions).any():
+            return
+        position = array.array("d", self._robot.positions(health.positions))
+        message = JointState(name=self._robot.names, position=position, effort=array.array("d", health.load))
+        message.header.stamp = common.to_stamp(self.now())
+        self._measured.publish(message)
 
     def _diagnose(self) -> None:
-        wrong = self.driver.errors()
-        if self.driver.guard.stopped:
-            wrong.append("emergency stop: motors are frozen until motor/emergency_stop is called with false")
-        figures = {**self.punctuality.summary(), "missed": self.missed, "refused": self.driver.guard.rejected}
+        driver, configured = self.driver, not self._timer.is_canceled()
+        wrong = driver.faults(time.monotonic()) if configured else ["not configured"]
+        if driver.guard.stopped:
+            wrong.append("emergency stop: motors are frozen until motor/reset is called")
+        warnings = [] if driver.fail_safe else [buses.NO_FAIL_SAFE]
+        figures = {**self.punctuality.summary(), "missed": self.missed, "refused": driver.guard.rejected, **driver.counts}
+        if driver.health is not None:
+            warm = zip(self._robot.names, driver.health.temperature, strict=True)
+            figures |= {f"temperature {name}": degrees for name, degrees in warm if np.isfinite(degrees)}
         status = DiagnosticStatus(
-            level=DiagnosticStatus.ERROR if wrong else DiagnosticStatus.OK,
+            level=DiagnosticStatus.ERROR if wrong else DiagnosticStatus.WARN if warnings else DiagnosticStatus.OK,
             name=self.get_fully_qualified_name(),
-            message="; ".join(wrong) or "sending",
+            message="; ".join(wrong + warnings) or ("sending" if driver.started else "not active"),
             hardware_id=self._robot.name,
             values=[KeyValue(key=key, value=f"{value:g}") for key, value in figures.items()],
         )
         message = DiagnosticArray(status=[status])
         message.header.stamp = common.to_stamp(self.now())
         self._diagnostics.publish(message)
-
-    def _say_goodbye(self) -> None:
-        """The last thing a driver does: whatever ended it, the face is left at neutral."""
-        self.driver.stop()
-        give_up = time.monotonic() + self.driver.longest_way_home_s
-        while not self.driver.at_neutral and time.monotonic() < give_up:
-            time.sleep(1 / self._params.rate_hz)
-            self.driver.tick(self.now())
 
 
 main = common.run(MotorDriverNode)

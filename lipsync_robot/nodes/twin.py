@@ -1,17 +1,21 @@
 """The robot without hardware.   serial -> [twin] -> twin/joints, twin/image"""
 
 import array
+import time
 from dataclasses import dataclass
 
 import numpy as np
 from sensor_msgs.msg import Image, JointState
 
 from ..motors import description, ports
+from ..twin import rig
 from ..twin.camera import Camera
-from ..twin.maestro import VirtualMaestro
+from ..twin.controlled import VirtualController
 from ..twin.simulation import FaceSimulation
 from . import common
 from .common import parameter
+
+LONGEST_S = 0.5  # that is simulated at once: a process that was stopped for long must not catch up for minutes
 
 
 @dataclass
@@ -29,32 +33,49 @@ class TwinNode(common.Configured):
         super().__init__("twin")
         self._params = self.declare(Params)
         self._claim = common.only_one(self)
-        robot = description.load(common.shared_file(self._params.robot))
-        self._names = robot.names
+        self._robot = common.shared_file(self._params.robot)
+        names = description.load(self._robot).names
+        if names != list(rig.MOTORS):
+            raise description.RobotDescriptionError(
+                f"{self._robot}: the twin cannot stand in for this robot: its motors are {', '.join(rig.MOTORS)}, in this "
+                "order. Name yours so, or give the robot's own port."
+            )
         self._simulation = FaceSimulation(self._params.backlash)
         self._camera: Camera | None = None
-        self._maestro = VirtualMaestro(robot, ports.resolve(ports.TWIN, common.robot_id(self)))
-        self._simulated = self.now()
+        self._controller = self._powered()
+        self._simulated = time.monotonic()
         self._joints = self.create_publisher(JointState, "twin/joints", common.MOTION)
         self._images = self.create_publisher(Image, "twin/image", common.IMAGE)
         self.create_timer(1 / self._params.rate_hz, self._advance)
         self.create_timer(1 / self._params.image_rate_hz, self._look)
 
     def destroy_node(self) -> None:
-        if hasattr(self, "_maestro"):
-            self._maestro.close()
+        if hasattr(self, "_controller"):
+            self._controller.close()
             self._claim.close()
             if self._camera is not None:
                 self._camera.close()
         super().destroy_node()
 
+    def _powered(self) -> VirtualController:
+        return VirtualController(self._robot, ports.resolve(ports.TWIN, common.robot_id(self)))
+
+    def _revive(self) -> None:
+        self.get_logger().error(f"{self._controller.fault} It is started again.")
+        self._controller.close()
+        self._controller = self._powered()
+        self._simulated = time.monotonic()  # the servos held meanwhile
+
     def _advance(self) -> None:
-        now = self.now()
-        self._simulation.command(self._maestro.positions)
-        self._simulation.advance(max(0.0, now - self._simulated))
+        if not self._controller.alive:
+            self._revive()
+        now = time.monotonic()
+        asked = self._controller.positions()
+        self._simulation.command(np.where(np.isnan(asked), self._simulation.positions, asked))  # without torque: it stays
+        self._simulation.advance(min(now - self._simulated, LONGEST_S))
         self._simulated = now
-        message = JointState(name=self._names, position=array.array("d", self._simulation.positions))
-        message.header.stamp = common.to_stamp(now)
+        message = JointState(name=rig.MOTORS, position=array.array("d", self._simulation.positions))
+        message.header.stamp = common.to_stamp(self.now())
         self._joints.publish(message)
 
     def _look(self) -> None:
@@ -65,7 +86,7 @@ class TwinNode(common.Configured):
         picture = np.ascontiguousarray(self._camera.picture())
         height, width, _ = picture.shape
         message = Image(height=height, width=width, encoding="rgb8", step=3 * width)
-        message.header.stamp = common.to_stamp(self._simulated)
+        message.header.stamp = common.to_stamp(self.now() - (time.monotonic() - self._simulated))
         message.data = array.array("B", picture.tobytes())
         self._images.publish(message)
 

@@ -16,7 +16,7 @@ import pytest
 
 from lipsync_robot.motors.description import Robot
 from lipsync_robot.resources import resource
-from lipsync_robot.twin.maestro import VirtualMaestro
+from lipsync_robot.twin.controlled import VirtualController
 
 COMMAND = str(Path(sys.prefix) / "bin" / "lipsync-robot")
 
@@ -32,12 +32,12 @@ def run(*arguments: object, timeout: float = 120) -> subprocess.CompletedProcess
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
 
 
-def widest_opening(sound: Path, board: VirtualMaestro, opening) -> float:
+def widest_opening(sound: Path, board: VirtualController, opening) -> float:
     """Speaks a file on the test's own controller -> how far the mouth opened, cm."""
     process = subprocess.Popen([COMMAND, "speak", str(sound), "--port", str(board.port)], stderr=subprocess.PIPE)
     widest = 0.0
     while process.poll() is None:
-        widest = max(widest, opening(board.positions))
+        widest = max(widest, opening(board.positions()))
         time.sleep(0.01)
     assert process.returncode == 0, process.stderr.read()
     return widest
@@ -49,9 +49,9 @@ def short(make_sound, recording: Path) -> Path:
 
 
 @pytest.fixture
-def board(robot: Robot, tmp_path: Path) -> Iterator[VirtualMaestro]:
+def board(tmp_path: Path) -> Iterator[VirtualController]:
     """A robot's controller on a serial port, in the test's own hands."""
-    virtual = VirtualMaestro(robot, tmp_path / "ttyACM0")
+    virtual = VirtualController(resource("config/robots/twin.yaml"), tmp_path / "ttyACM0")
     yield virtual
     virtual.close()
 
@@ -78,19 +78,19 @@ def test_the_twin_speaks_and_is_measured(short: Path, tmp_path: Path) -> None:
     assert isinstance(figures["missed_deadlines"], int)
 
 
-def test_a_robot_on_a_port_is_moved_and_left_at_neutral(short: Path, board: VirtualMaestro, robot: Robot, opening) -> None:
+def test_a_robot_on_a_port_is_moved_and_left_at_neutral(short: Path, board: VirtualController, robot: Robot, opening) -> None:
     assert widest_opening(short, board, opening) > 0.3  # cm
-    assert board.positions == pytest.approx(robot.neutral, abs=0.01)
+    assert board.positions() == pytest.approx(robot.neutral, abs=0.01)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("after", ["at once", "in mid-speech"])
 def test_stopped_at_any_moment_the_face_goes_to_neutral(
-    recording: Path, board: VirtualMaestro, robot: Robot, opening, sent: signal.Signals, after: str
+    recording: Path, board: VirtualController, robot: Robot, opening, sent: signal.Signals, after: str
 ) -> None:
     command = [COMMAND, "speak", str(recording), "--port", str(board.port)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    while after == "in mid-speech" and opening(board.positions) < 0.3 and process.poll() is None:
+    while after == "in mid-speech" and opening(board.positions()) < 0.3 and process.poll() is None:
         time.sleep(0.01)
     if after == "at once":
         time.sleep(0.5)
@@ -101,14 +101,14 @@ def test_stopped_at_any_moment_the_face_goes_to_neutral(
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130 or (after == "at once" and process.returncode == -sent), said
     assert "Traceback" not in said
-    assert board.positions == pytest.approx(robot.neutral, abs=0.01)
+    assert board.positions() == pytest.approx(robot.neutral, abs=0.01)
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)  # nobody of its group is left
 
 
-def test_a_second_start_is_refused_while_one_runs(recording: Path, board: VirtualMaestro, opening) -> None:
+def test_a_second_start_is_refused_while_one_runs(recording: Path, board: VirtualController, opening) -> None:
     first = subprocess.Popen([COMMAND, "speak", str(recording), "--port", str(board.port)], stderr=subprocess.DEVNULL)
-    while opening(board.positions) < 0.3 and first.poll() is None:
+    while opening(board.positions()) < 0.3 and first.poll() is None:
         time.sleep(0.01)
     second = run("speak", recording)
     assert second.returncode == 2
@@ -126,7 +126,7 @@ def test_follows_a_microphone_until_it_is_stopped(virtual_microphone, recording,
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     sound = make_sound("said.wav", source=f"amovie={recording}")
     player = subprocess.Popen(["paplay", "--device=nowhere", str(sound)], env=virtual_microphone)
-    while opening(board.positions) < 0.3 and process.poll() is None:
+    while opening(board.positions()) < 0.3 and process.poll() is None:
         if player.poll() is not None:  # said before anybody listened: say it again
             player = subprocess.Popen(["paplay", "--device=nowhere", str(sound)], env=virtual_microphone)
         time.sleep(0.01)
@@ -136,7 +136,7 @@ def test_follows_a_microphone_until_it_is_stopped(virtual_microphone, recording,
     player.terminate()
     assert process.returncode == 0, said
     assert "sound to wire" in said
-    assert board.positions == pytest.approx(robot.neutral, abs=0.01)
+    assert board.positions() == pytest.approx(robot.neutral, abs=0.01)
 
 
 def test_the_twin_comes_to_rest_when_it_is_stopped(recording: Path, tmp_path: Path) -> None:
@@ -164,19 +164,19 @@ def test_a_port_that_is_no_maestro(short: Path) -> None:
     os.close(terminal)
 
 
-def test_a_silent_file_keeps_the_mouth_closed(make_sound, board: VirtualMaestro, opening) -> None:
+def test_a_silent_file_keeps_the_mouth_closed(make_sound, board: VirtualController, opening) -> None:
     silence = make_sound("silence.wav", source="anullsrc=cl=mono:r=16000:d=2")
     process = subprocess.Popen([COMMAND, "speak", str(silence), "--port", str(board.port)], stderr=subprocess.PIPE, text=True)
     widest = 0.0
     while process.poll() is None:
-        widest = max(widest, opening(board.positions))
+        widest = max(widest, opening(board.positions()))
         time.sleep(0.01)
     assert process.returncode == 0
     assert "the recording is silent: the mouth stayed closed" in process.stderr.read()
     assert widest < 0.1  # cm
 
 
-def test_an_hour_starts_at_once_and_stops_at_once(make_sound, board: VirtualMaestro) -> None:
+def test_an_hour_starts_at_once_and_stops_at_once(make_sound, board: VirtualController) -> None:
     hour = make_sound("hour.flac", "-ar", "16000", source="sine=frequency=200:duration=3600")
     process = subprocess.Popen([COMMAND, "speak", str(hour), "--port", str(board.port)], stderr=subprocess.PIPE, text=True)
     said = ""
@@ -237,7 +237,7 @@ def test_bad_input_is_one_clear_sentence(tmp_path: Path, recording: Path, argume
 
 
 @pytest.mark.parametrize("options", [["-ac", "2"], ["-ar", "8000"], ["-ar", "96000"]], ids=["stereo", "8k", "96k"])
-def test_any_recording_is_spoken(make_sound, recording: Path, board: VirtualMaestro, opening, options: list[str]) -> None:
+def test_any_recording_is_spoken(make_sound, recording: Path, board: VirtualController, opening, options: list[str]) -> None:
     sound = make_sound("other.wav", *options, source=f"amovie={recording},atrim=0.5:2.5")
     assert widest_opening(sound, board, opening) > 0.3  # cm
 

@@ -1,6 +1,5 @@
 """Sound in, motion out, through eight processes; what a wrong parameter says; how a node ends."""
 
-import array
 import signal
 import subprocess
 
@@ -8,7 +7,6 @@ import numpy as np
 import pytest
 from lipsync_robot.msg import Audio, FaceLandmarks, MotorCommand, RobotLandmarks
 from sensor_msgs.msg import Image, JointState
-from std_srvs.srv import SetBool
 
 from lipsync_robot.motors.description import Robot
 from lipsync_robot.motors.guard import LONGEST_STEP_S
@@ -78,56 +76,6 @@ def test_a_wrong_parameter_is_one_clear_sentence(start, node: str, arguments: li
     assert says in text
     assert "Traceback" not in text
     assert process.returncode == 2
-
-
-def test_one_robot_has_one_driver(ear, start) -> None:
-    start("twin")
-    start("motor_driver")
-    sent = ear.hear(JointState, "motor/sent")
-    assert ear.until(lambda: sent)
-    second = start("motor_driver")
-    assert "another motor_driver already moves this robot" in output(second)
-    assert second.returncode == 2
-
-
-def test_a_driver_that_is_killed_does_not_lock_its_robot(ear, start) -> None:
-    start("twin")
-    first = start("motor_driver")
-    sent = ear.hear(JointState, "motor/sent")
-    assert ear.until(lambda: sent)
-    first.kill()
-    first.wait()
-    sent.clear()
-    start("motor_driver")
-    assert ear.until(lambda: sent)
-
-
-def test_an_emergency_stop_freezes_the_servos_until_it_is_taken_back(ear, start, robot: Robot) -> None:
-    start("twin")
-    start("motor_driver")
-    sent = ear.hear(JointState, "motor/sent")
-    commands = ear.node.create_publisher(MotorCommand, "motor/command", 10)
-    stop = ear.node.create_client(SetBool, "motor/emergency_stop")
-    assert ear.until(lambda: sent and commands.get_subscription_count() and stop.service_is_ready())
-
-    def open_jaw(to: float) -> None:
-        positions = robot.neutral.copy()
-        positions[robot.names.index("jaw")] = to
-        message = MotorCommand(positions=array.array("f", positions))
-        message.header.stamp = ear.node.get_clock().now().to_msg()
-        message.lifetime.sec = 30
-        commands.publish(message)
-
-    def jaw() -> float:
-        return sent[-1].position[robot.names.index("jaw")]
-
-    assert ear.until(lambda: open_jaw(0.4) or jaw() > 0.39)
-    assert ear.until(stop.call_async(SetBool.Request(data=True)).done)
-    sent.clear()
-    assert ear.until(lambda: open_jaw(0.9) or len(sent) > 300)
-    assert all(message.position == sent[0].position for message in sent)
-    assert ear.until(stop.call_async(SetBool.Request(data=False)).done)
-    assert ear.until(lambda: open_jaw(0.9) or jaw() > 0.89)
 
 
 def test_a_damaged_face_moves_nothing(ear, start, robot: Robot) -> None:

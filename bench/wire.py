@@ -1,0 +1,47 @@
+"""How far the wire can be trusted: fuzzed parsers, injected faults, killed processes, and how soon a command is on it.
+
+    python bench/wire.py [fuzz] [faults] [kill] [latency] [--bus dynamixel] [--json FILE]
+
+Everything runs in real time on genuine nodes, each a process, in front of a virtual controller on a pty. Exit status 1 if a
+promise is broken; figures of speed are printed, and judged by whoever reads them.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import faults
+import fuzz
+import kill
+import latency
+
+BENCHES: dict[str, Callable[[str], dict[str, Any]]] = {
+    "fuzz": fuzz.run,
+    "faults": faults.run,
+    "kill": kill.run,
+    "latency": latency.run,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=BENCHES, nargs="*", default=list(BENCHES))
+    parser.add_argument("--bus", choices=("maestro", "dynamixel"), default="maestro", help="what the servos hang on")
+    parser.add_argument("--json", type=Path, help="write the figures here too")
+    given = parser.parse_args()
+    figures = {}
+    for name in given.what:
+        figures[name] = BENCHES[name](given.bus)
+        print(f"\n{name}")
+        for key, value in figures[name].items():
+            print(f"  {key:<40} {value}")
+    if given.json:
+        given.json.write_text(json.dumps(figures, indent=2) + "\n")
+    sys.exit(any(figure.get("broken") for figure in figures.values()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""The twin's node: its virtual controller may die, and a robot that it cannot play is refused."""
+
+import os
+import signal
+from pathlib import Path
+
+from sensor_msgs.msg import JointState
+
+from lipsync_robot.resources import resource
+
+TWIN = resource("config/robots/twin.yaml")
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process has started and that still run."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_a_virtual_controller_that_is_killed_is_started_again_under_the_same_driver(ear, start, robot) -> None:
+    twin = start("twin")
+    start("motor_driver")
+    sent, joints = ear.hear(JointState, "motor/sent"), ear.hear(JointState, "twin/joints")
+    assert ear.until(lambda: sent and joints)
+    (killed,) = children(twin.pid)
+    os.kill(killed, signal.SIGKILL)
+    assert ear.until(lambda: children(twin.pid) not in ([], [killed]))
+    sent.clear()
+    joints.clear()
+    assert ear.until(lambda: sent and joints)  # the driver has found it again
+    twin.send_signal(signal.SIGINT)
+    said, _ = twin.communicate(timeout=60)
+    assert twin.returncode == 0
+    assert said.count("the virtual servo controller has ended (exit status -9). It is started again.") == 1
+
+
+def test_the_twin_plays_no_robot_of_another_build(start, tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text(TWIN.read_text().replace("name: jaw", "name: beak"))
+    twin = start("twin", "-p", f"twin:robot:={other}")
+    said, _ = twin.communicate(timeout=60)
+    assert "other.yaml: the twin cannot stand in for this robot: its motors are brow_outer, brow_inner" in said
+    assert "Traceback" not in said
+    assert twin.returncode == 2
