@@ -25,7 +25,7 @@ Action = Callable[[str, float], str]  # key, place in bus units (NaN: unknown) -
 
 
 def by_hand(robot: Robot, port: str, hand: Jog, lines: Callable[[], list[str]], actions: Mapping[str, Action]) -> None:
-    """Moves the one motor of a robot until the person is done, and leaves it limp; a Maestro may send it home after its timeout.
+    """Moves the one motor of a robot until the person is done, and leaves it limp; a Maestro may then send it home.
 
     lines: what there is to see now, its place first; actions: for the keys that are not the hand's.
     Raises BusError, and BadInputError where there is no terminal.
