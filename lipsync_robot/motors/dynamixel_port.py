@@ -15,6 +15,7 @@ from dynamixel_sdk import PortHandler
 
 from .bus import REPLY_S, BusError
 from .dynamixel_table import BAUDS
+from .ports import cannot_open
 
 READ_S = 0.01  # one blocking read: how much later than REPLY_S a wait may end
 
@@ -35,7 +36,7 @@ class Port(PortHandler):
         try:
             self.ser = serial.Serial(name, baud, timeout=READ_S, write_timeout=REPLY_S, exclusive=True)
         except (OSError, termios.error) as error:
-            raise BusError(_cannot_open(name, error)) from error
+            raise BusError(cannot_open(name, error)) from error
         with contextlib.suppress(ValueError, NotImplementedError):  # what has no such setting needs none
             self.ser.set_low_latency_mode(True)  # else an FTDI adapter keeps answers back for 16 ms
 
@@ -94,13 +95,3 @@ class Arrived:
 
     def isPacketTimeout(self) -> bool:
         return True
-
-
-def _cannot_open(port: str, error: Exception) -> str:
-    if "exclusively lock" in str(error):
-        return f"{port}: another program is using it. Stop that one first."
-    if "No such file" in str(error):
-        return f"{port}: no such port. Plug the Dynamixels' adapter in and look at ls /dev/ttyUSB* /dev/ttyACM*."
-    if "Permission denied" in str(error):
-        return f"{port}: not allowed. Run: sudo usermod -aG dialout $USER, then log in again."
-    return f"{port}: cannot be opened as a serial port ({error})."

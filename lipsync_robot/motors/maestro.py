@@ -12,6 +12,7 @@ import serial
 from . import maestro_protocol as protocol
 from .bus import REPLY_S, BusError, Health, WhenSilent
 from .description import Robot
+from .ports import cannot_open
 
 SILENCE_S = 0.03  # after which nothing more is to be expected of a question of before: USB takes up to 16 ms
 NOTICES_S = 0.05  # that a board may need beyond its timeout: it counts in steps of 10 ms
@@ -42,7 +43,7 @@ class Maestro:
         try:
             self._serial = serial.Serial(port, robot.baud, timeout=self._patience, write_timeout=REPLY_S, exclusive=True)
         except (OSError, ValueError, termios.error) as error:
-            raise BusError(_cannot_open(port, error)) from error
+            raise BusError(cannot_open(port, error)) from error
         try:
             self._identify(checked_limits)
         except BusError:
@@ -173,13 +174,3 @@ class Maestro:
             "see that its baud, CRC and device number are as in the robot's description, or leave out the port to run "
             "without hardware."
         )
-
-
-def _cannot_open(port: str, error: Exception) -> str:
-    if "exclusively lock" in str(error):
-        return f"{port}: another program is using it. Stop that one first."
-    if "No such file" in str(error):
-        return f"{port}: no such port. Plug the Maestro in and look at ls /dev/ttyACM*; the twin needs none."
-    if "Permission denied" in str(error):
-        return f"{port}: not allowed. Run: sudo usermod -aG dialout $USER, then log in again."
-    return f"{port}: cannot be opened as a serial port ({error})."

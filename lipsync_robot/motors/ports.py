@@ -63,6 +63,19 @@ def described(info: ListPortInfo) -> Port:
     return Port(info.device, what, buses)
 
 
+def cannot_open(port: str, error: Exception) -> str:
+    """Why pyserial did not open a port, and what to do, in a sentence."""
+    if "exclusively lock" in str(error):
+        return f"{port}: another program is using it. Stop that one first."
+    if "No such file" in str(error):
+        return (
+            f"{port}: no such port. Plug the controller in: `lipsync-robot find-port` lists what there is; the twin needs none."
+        )
+    if "Permission denied" in str(error):
+        return f"{port}: not allowed. Run: sudo usermod -aG dialout $USER, then log in again."
+    return f"{port}: cannot be opened as a serial port ({error})."
+
+
 def holder(path: str) -> int | None:
     """The process that has a port open, this one apart; None where there is none or it is another user's."""
     wanted = os.path.realpath(path)
