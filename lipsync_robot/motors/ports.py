@@ -69,7 +69,7 @@ def cannot_open(port: str, error: Exception) -> str:
         return f"{port}: another program is using it. Stop that one first."
     if "No such file" in str(error):
         return (
-            f"{port}: no such port. Plug the controller in: `lipsync-robot find-port` lists what there is; the twin needs none."
+            f"{port}: no such port. Plug it in: `lipsync-robot find-port` lists what there is; the twin needs none."
         )
     if "Permission denied" in str(error):
         return f"{port}: not allowed. Run: sudo usermod -aG dialout $USER, then log in again."
