@@ -68,9 +68,7 @@ def cannot_open(port: str, error: Exception) -> str:
     if "exclusively lock" in str(error):
         return f"{port}: another program is using it. Stop that one first."
     if "No such file" in str(error):
-        return (
-            f"{port}: no such port. Plug it in: `lipsync-robot find-port` lists what there is; the twin needs none."
-        )
+        return f"{port}: no such port. Plug it in: `lipsync-robot find-port` lists what there is; the twin needs none."
     if "Permission denied" in str(error):
         return f"{port}: not allowed. Run: sudo usermod -aG dialout $USER, then log in again."
     return f"{port}: cannot be opened as a serial port ({error})."
