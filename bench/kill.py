@@ -50,8 +50,10 @@ def _killed(bench: Bench, victim: str) -> float:
         began = time.monotonic()
         bench.processes[victim].kill()
     if victim == "speaker":  # nothing of the motion hangs on it: what brings the face home is that the launch file ends all
-        bench.end()
+        bench.interrupt()
     home = _home(lambda: bench.open_by, began)
+    if victim == "speaker":
+        bench.end()
     for name in CHAIN if victim == "speaker" else [victim] if victim in CHAIN else []:
         bench.start(name)
     return home
@@ -72,8 +74,8 @@ def _twin_killed() -> float:
 
 
 def _home(open_by: Callable[[], float], began: float) -> float:
-    """-> seconds until the servos are at neutral for good."""
-    home = began
+    """-> seconds until the servos are at neutral for good, or until they were first looked at, if they were there by then."""
+    home = time.monotonic()
     while time.monotonic() < min(home + SETTLED_S, began + PATIENCE_S):
         if not open_by() < AT_NEUTRAL:
             home = time.monotonic()

@@ -110,11 +110,15 @@ class Bench:
         positions = self.robot.positions(self._servos[servos.OUTPUTS :])
         return float(np.abs(positions - self.robot.neutral).max())
 
-    def end(self) -> None:
+    def interrupt(self) -> None:
         """Interrupts all nodes, as a launch file does when one of them has died."""
         for process in self.processes.values():
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
+
+    def end(self) -> None:
+        """Interrupts all nodes and waits until they have ended."""
+        self.interrupt()
         for process in self.processes.values():
             try:
                 process.wait(10)
