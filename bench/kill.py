@@ -45,7 +45,8 @@ def _killed(bench: Bench, victim: str) -> float:
         began = time.monotonic()
         os.kill(bench.controller.pid, signal.SIGKILL)
         bench.controller.close()
-        bench.power()  # without it servos have no current; now they have it again, and start at neutral
+        bench.power()  # without it servos have no current; now they have it again, start at neutral, and go on
+        return time.monotonic() - began
     else:
         began = time.monotonic()
         bench.processes[victim].kill()

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -19,6 +20,8 @@ os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ["FASTDDS_BUILTIN_TRANSPORTS"] = "UDPv4"
 os.environ["XDG_RUNTIME_DIR"] = os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="lipsync-test-")
 os.environ.setdefault("MUJOCO_GL", "osmesa")
+# A suite that was started in the background has Ctrl-C ignored, and so would all the programs that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from lipsync_robot.audio import files
 from lipsync_robot.audio.mel import SAMPLE_RATE
