@@ -20,8 +20,6 @@ os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ["FASTDDS_BUILTIN_TRANSPORTS"] = "UDPv4"
 os.environ["XDG_RUNTIME_DIR"] = os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="lipsync-test-")
 os.environ.setdefault("MUJOCO_GL", "osmesa")
-# A suite that was started in the background has Ctrl-C ignored, and so would all the programs that it starts.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from lipsync_robot.audio import files
 from lipsync_robot.audio.mel import SAMPLE_RATE
@@ -30,6 +28,11 @@ from lipsync_robot.face.metric import aligned
 from lipsync_robot.motors import description
 from lipsync_robot.resources import resource
 from lipsync_robot.twin import rig, video
+
+
+def pytest_configure() -> None:
+    """A suite that was started in the background has Ctrl-C ignored, and so would all the programs that it starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
