@@ -41,15 +41,13 @@ def run(bus: str) -> dict[str, Any]:
 def _killed(bench: Bench, victim: str) -> float:
     """-> seconds from its death to servos that are at neutral and stay there."""
     bench.wait_until_moving()
+    began = time.monotonic()
     if victim == "controller":
-        began = time.monotonic()
         os.kill(bench.controller.pid, signal.SIGKILL)
         bench.controller.close()
         bench.power()  # without it servos have no current; now they have it again, start at neutral, and go on
         return time.monotonic() - began
-    else:
-        began = time.monotonic()
-        bench.processes[victim].kill()
+    bench.processes[victim].kill()
     if victim == "speaker":  # nothing of the motion hangs on it: what brings the face home is that the launch file ends all
         bench.interrupt()
     home = _home(lambda: bench.open_by, began)

@@ -32,6 +32,8 @@ def main() -> None:
     parser.add_argument("--bus", choices=("maestro", "dynamixel"), default="maestro", help="what the servos hang on")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     given = parser.parse_args()
+    if given.json:
+        given.json.parent.mkdir(parents=True, exist_ok=True)
     figures = {}
     for name in given.what:
         figures[name] = BENCHES[name](given.bus)

@@ -32,7 +32,7 @@ def speak(
     mic: Annotated[bool, typer.Option("--mic", help="Speak along with the microphone until Ctrl-C.")] = False,
     device: Annotated[str, typer.Option(help="Microphone, by PortAudio's name or a part of it.")] = "",
     robot: Annotated[str, typer.Option(help="Robot description: `twin`, or the path of a YAML file.")] = "twin",
-    port: Annotated[str | None, typer.Option(help="Serial port of a real robot's Maestro, such as /dev/ttyACM0.")] = None,
+    port: Annotated[str | None, typer.Option(help="Serial port of a real robot, such as /dev/ttyACM0.")] = None,
     video: Annotated[Path | None, typer.Option(help="Film the twin into this MP4, with its sound.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
     config: Annotated[
