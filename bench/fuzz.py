@@ -1,7 +1,7 @@
 """Random and damaged bytes for every parser at both ends of the wire: none raises or hangs.
 
 How many wrong positions they believe is what a checksum lets through: of 7 bits for a Maestro, of 16 for a Dynamixel. A
-Maestro's answers have none, but are asked for twice.
+Maestro's answers have none, but are asked for thrice.
 """
 
 import contextlib
@@ -11,13 +11,15 @@ import threading
 import time
 import traceback
 import tty
+from collections import deque
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from robot import described
 
-from lipsync_robot.motors import buses, maestro_protocol
+from lipsync_robot.motors import buses, maestro, maestro_protocol
 from lipsync_robot.motors.bus import BusError
 from lipsync_robot.motors.description import Robot
 from lipsync_robot.twin.controller import powered
@@ -168,17 +170,18 @@ class Line:
 
 
 class Pulses:
-    """The host's parser of a Maestro's positions, which carry no checksum: asked twice, and damaged twice on the way."""
+    """The host's parser of a Maestro's positions, which carry no checksum: asked thrice, and damaged thrice on the way."""
 
     def __init__(self, robot: Robot) -> None:
         self._robot, self._true = robot, robot.targets(robot.neutral)
-        self._before = self._true
+        self._readings = deque([self._true], maxlen=maestro.READINGS)
 
     def __call__(self, data: bytes) -> Verdict:
         if len(data) != 2 * len(self._true):  # more or less than was asked for is refused before
             return Verdict(False, False)
-        first, second = self._before, maestro_protocol.pulses(data)
-        self._before = second
-        if not maestro_protocol.agree(self._robot, first, second, ANSWER_S) or maestro_protocol.impossible(second).any():
+        self._readings.append(maestro_protocol.pulses(data))
+        last = self._readings[-1]
+        alike = all(maestro_protocol.agree(self._robot, *pair, ANSWER_S) for pair in pairwise(self._readings))
+        if len(self._readings) < maestro.READINGS or not alike or maestro_protocol.impossible(last).any():
             return Verdict(False, False)
-        return Verdict(True, not bool((np.abs(second - self._true) <= BELIEVABLE_US).all()))
+        return Verdict(True, not bool((np.abs(last - self._true) <= BELIEVABLE_US).all()))

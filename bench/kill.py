@@ -1,4 +1,8 @@
-"""kill -9 of every process in turn, in mid-speech: how soon are the servos at neutral?"""
+"""kill -9 of every process in turn, in mid-speech: how soon are the servos at neutral?
+
+A Dynamixel without its driver stops where it is, by its Bus Watchdog: nothing in it knows the way home. How soon it stands
+is reported apart.
+"""
 
 import os
 import signal
@@ -13,7 +17,8 @@ TIMES = 20
 MOTION = ("audio_file", "audio2landmark", "retarget", "inverse_model", "motor_driver")  # what the flow of motion hangs on
 ALLOWED_S = 1.0
 AT_NEUTRAL = 0.01  # of the range
-SETTLED_S = 0.4  # at neutral for so long, or it was only passing
+STILL = 0.002  # of the range, between two looks
+SETTLED_S = 0.4  # at neutral, or still, for so long, or it was only passing
 
 
 def run(bus: str) -> dict[str, Any]:
@@ -28,14 +33,14 @@ def run(bus: str) -> dict[str, Any]:
         bench.close()
     if bus == "maestro":
         took["twin"] = [_twin_killed() for _ in range(TIMES)]
+    stopped = took.pop("motor_driver") if bus == "dynamixel" else []
     everything = np.concatenate([np.array(times) for times in took.values()])
     told = {"controller": "controller (its power comes back)", "speaker": "speaker (others are ended, as by a launch file)"}
-    worst = {
-        told.get(name, name): f"median {1000 * np.median(times):.0f} ms, worst {1000 * max(times):.0f} ms"
-        for name, times in took.items()
-    }
+    worst = {told.get(name, name): _times(times) for name, times in took.items()}
+    if stopped:
+        worst["motor_driver (its servos stop where they are)"] = _times(stopped)
     late = int((everything > ALLOWED_S).sum())
-    return {"kills": len(everything), **worst, f"not home within {ALLOWED_S:g} s": late, "broken": late > 0}
+    return {"kills": len(everything) + len(stopped), **worst, f"not home within {ALLOWED_S:g} s": late, "broken": late > 0}
 
 
 def _killed(bench: Bench, victim: str) -> float:
@@ -50,7 +55,8 @@ def _killed(bench: Bench, victim: str) -> float:
     bench.processes[victim].kill()
     if victim == "speaker":  # nothing of the motion hangs on it: what brings the face home is that the launch file ends all
         bench.interrupt()
-    home = _home(lambda: bench.open_by, began)
+    stays = victim == "motor_driver" and bench.robot.bus == "dynamixel"
+    home = _still(lambda: bench.open_by, began) if stays else _home(lambda: bench.open_by, began)
     if victim == "speaker":
         bench.end()
     for name in CHAIN if victim == "speaker" else [victim] if victim in CHAIN else []:
@@ -73,10 +79,29 @@ def _twin_killed() -> float:
 
 
 def _home(open_by: Callable[[], float], began: float) -> float:
-    """-> seconds until the servos are at neutral for good, or until they were first looked at, if they were there by then."""
-    home = time.monotonic()
+    """-> seconds until the servos are at neutral for good, or until they were first looked at, if they were there by then.
+
+    Those that go limp stay where they last stood.
+    """
+    home, stands = time.monotonic(), np.inf
     while time.monotonic() < min(home + SETTLED_S, began + PATIENCE_S):
-        if not open_by() < AT_NEUTRAL:
+        now = open_by()
+        stands = stands if np.isnan(now) else now
+        if not stands < AT_NEUTRAL:
             home = time.monotonic()
         time.sleep(0.002)
     return home - began
+
+
+def _still(open_by: Callable[[], float], began: float) -> float:
+    """-> seconds until the servos moved for the last time."""
+    moved, last = began, open_by()
+    while time.monotonic() < min(moved + SETTLED_S, began + PATIENCE_S):
+        time.sleep(0.002)
+        if abs(open_by() - last) > STILL:
+            moved, last = time.monotonic(), open_by()
+    return moved - began
+
+
+def _times(seconds: list[float]) -> str:
+    return f"median {1000 * np.median(seconds):.0f} ms, worst {1000 * max(seconds):.0f} ms"

@@ -28,7 +28,8 @@ BENCHES: dict[str, Callable[[str], dict[str, Any]]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=BENCHES, nargs="*", default=list(BENCHES))
+    # argparse would hold the default itself against `choices`
+    parser.add_argument("what", type=_known, nargs="*", default=list(BENCHES), metavar="|".join(BENCHES))
     parser.add_argument("--bus", choices=("maestro", "dynamixel"), default="maestro", help="what the servos hang on")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     given = parser.parse_args()
@@ -43,6 +44,12 @@ def main() -> None:
     if given.json:
         given.json.write_text(json.dumps(figures, indent=2) + "\n")
     sys.exit(any(figure.get("broken") for figure in figures.values()))
+
+
+def _known(name: str) -> str:
+    if name not in BENCHES:
+        raise argparse.ArgumentTypeError(f"choose from {', '.join(BENCHES)}")
+    return name
 
 
 if __name__ == "__main__":
