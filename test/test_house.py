@@ -31,6 +31,7 @@ ONLY_IN = {
     "rclpy": {"nodes", "cli"},
     "mujoco": {"twin"},
     "mediapipe": {"vision"},
+    "cv2": {"vision"},
     "serial": {"motors"},
     "dynamixel_sdk": {"motors"},
     "sounddevice": {"audio"},

@@ -28,12 +28,21 @@ def main() -> None:
         _say(f"{error.name} is not installed. Run: make setup")
         sys.exit(1)
     except Exception as error:
+        if _was_interrupted(error):
+            sys.exit(INTERRUPTED)
         if hasattr(error, "format_message"):  # click's own: a wrong option or argument
             _say(f"{error.format_message()} See lipsync-robot --help.")
             sys.exit(2)
         logging.exception("failed")
         _say(f"failed: {error!r}. This is a fault of lipsync-robot itself; {log}.")
         sys.exit(1)
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether a Ctrl-C is behind an error: a module in C++ makes an ImportError of one that meets it while it loads."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _say(sentence: str) -> None:

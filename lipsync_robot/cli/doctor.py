@@ -27,7 +27,7 @@ COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
 
 PYTHONS = ((3, 10), (3, 12))
 MODELS = ("apc.onnx", "audio2landmark.onnx", "twin_inverse.onnx")
-SHARED = ("models/human_static.npy", "models/twin_face.npz", "config/speak.yaml", "samples/avonlea.opus")
+SHARED = ("models/human_face.npz", "models/twin_face.npz", "config/speak.yaml", "samples/avonlea.opus")
 SLOW_DISCOVERY_S, NO_DISCOVERY_S = 2.0, 10.0
 NAPS, NAP_S = 100, 0.01
 LATE_S = 0.005  # of the 0.02 that a pose has to spare

@@ -69,7 +69,7 @@ def audio2landmark(
     network = Audio2Landmark(
         apc or resource("models/apc.onnx"), model or resource("models/audio2landmark.onnx"), CANONICAL.vertices
     )
-    data = list(_clips(corpus, prepared, split))
+    data = list(clips_of(corpus, prepared, split))
     training = list(load_split(train_corpus or corpus, train_prepared or prepared, "train").sample(MOST_TRAINING))
     rows = table(corpus) or {}
     groups = _groups({name: row.columns for name, row in rows.items()}, group, [clip.name for clip in data])
@@ -108,7 +108,7 @@ def ablations(
     """Trains and scores the seeds' variants: with and without APC, attention, pooling, weights on parts, standardising."""
     from ..learning import comparisons
 
-    data = list(_clips(corpus, prepared, split))
+    data = list(clips_of(corpus, prepared, split))
     _compare(
         comparisons.ablations(comparisons.variants(config or resource(ABLATIONS)), apc_run, output, data),
         json_output,
@@ -144,7 +144,7 @@ def lookahead(
     except ValueError:
         raise BadInputError(f"--milliseconds {milliseconds!r}: give numbers with commas between, such as 20,60,160.") from None
     loaded = settings.load(Audio2LandmarkConfig, config or resource(TRAINING), changes or [])
-    figures = comparisons.lookaheads(loaded, hops, apc_run, output, list(_clips(corpus, prepared, split)))
+    figures = comparisons.lookaheads(loaded, hops, apc_run, output, list(clips_of(corpus, prepared, split)))
     _compare(figures, json_output)
     if picture:
         drawing.curve(picture, [float(at) for at in figures], [each["aperture_r"] for each in figures.values()])
@@ -177,7 +177,7 @@ def left_out(
         return
     low, high = result["overall_interval"]["aperture_r"]
     _compare({"overall": result["overall"], "chance": result["chance"], **result["speakers"]}, False)
-    _console().print(f" aperture_r {_figure(low)}…{_figure(high)} in 95 of 100 other draws of people")
+    wide_console().print(f" aperture_r {figure(low)}…{figure(high)} in 95 of 100 other draws of people")
 
 
 @app.command("adaptation")
@@ -193,7 +193,7 @@ def adaptation(
     """What `lipsync-robot adapt` brings each person of a split, on clips that it did not learn from."""
     from ..learning import comparisons
 
-    result = comparisons.adaptation(run, apc_run, _clips(corpus, prepared, split), seconds)
+    result = comparisons.adaptation(run, apc_run, clips_of(corpus, prepared, split), seconds)
     if json_output:
         print(json.dumps(result, indent=2))
     else:
@@ -220,7 +220,7 @@ def robustness(
     network = Audio2Landmark(
         apc or resource("models/apc.onnx"), model or resource("models/audio2landmark.onnx"), CANONICAL.vertices
     )
-    predict, data = network.displacements, list(_clips(corpus, prepared, split))
+    predict, data = network.displacements, list(clips_of(corpus, prepared, split))
     worse = robustness.conditions(predict, corpus, data, network.lookahead)
     opened = robustness.opened(predict, robustness.not_speech(), resource("samples/avonlea.opus"))
     spoken = {folder.name: robustness.looks_like_speech(predict, folder, network.lookahead) for folder in voices or ()}
@@ -228,17 +228,17 @@ def robustness(
         print(json.dumps({"conditions": worse, "opened": opened, "voices": spoken}, indent=2))
         return
     _compare(worse, False)
-    mouths = _table("mean opening, of the wide opening of speech", "")
+    mouths = figure_table("mean opening, of the wide opening of speech", "")
     for name, share in opened.items():
-        mouths.add_row(name, _figure(share))
-    _console().print(mouths)
-    rhythm = _table("voices", "files", "openings a second", "closed in pauses", "saturated")
+        mouths.add_row(name, figure(share))
+    wide_console().print(mouths)
+    rhythm = figure_table("voices", "files", "openings a second", "closed in pauses", "saturated")
     for name, each in spoken.items():
-        rhythm.add_row(name, str(each["files"]), *map(_figure, list(each.values())[1:]))
-    _console().print(rhythm)
+        rhythm.add_row(name, str(each["files"]), *map(figure, list(each.values())[1:]))
+    wide_console().print(rhythm)
 
 
-def _clips(corpus: Path, prepared: Path, split: str) -> "Clips":
+def clips_of(corpus: Path, prepared: Path, split: str) -> "Clips":
     """The prepared clips of a split, at least one."""
     from ..learning.clips import load_split
 
@@ -256,10 +256,10 @@ def _compare(figures: dict[str, dict[str, float]], as_json: bool) -> None:
     if as_json:
         print(json.dumps(figures, indent=2))
         return
-    table = _table("", *(name.replace("_", " ") for name in COMPARED))
+    table = figure_table("", *(name.replace("_", " ") for name in COMPARED))
     for name, each in figures.items():
-        table.add_row(name, *(_figure(each[column]) for column in COMPARED))
-    _console().print(table)
+        table.add_row(name, *(figure(each[column]) for column in COMPARED))
+    wide_console().print(table)
 
 
 def _groups(rows: dict[str, dict[str, str]], column: str | None, names: list[str]) -> dict[str, list[str]]:
@@ -275,21 +275,21 @@ def _groups(rows: dict[str, dict[str, str]], column: str | None, names: list[str
 
 def show(result: dict[str, Any], groups: list[str]) -> None:
     """The figures beside what they have to be held beside, then group by group."""
-    console = _console()
+    console = wide_console()
     people = len(result["speakers"])
     console.print(f" clips {result['clips']}, people {people}; cm, but D_AL and D_AE cm², jerk cm/s³, lag ms")
     beside = {"chance": result.get("chance"), **result["baselines"], "noise": result.get("noise_floor")}
     beside = {name: figures for name, figures in beside.items() if figures}
-    overall = _table("", "model", "95 %", *beside)
+    overall = figure_table("", "model", "95 %", *beside)
     for name, value in result["overall"].items():
         low, high = result["overall_interval"][name]
-        others = (_figure(figures[name]) for figures in beside.values())
-        overall.add_row(name, _figure(value), f"{_figure(low)}…{_figure(high)}", *others)
+        others = (figure(figures[name]) for figures in beside.values())
+        overall.add_row(name, figure(value), f"{figure(low)}…{figure(high)}", *others)
     console.print(overall)
     for key in groups:
-        each = _table(key, "clips", *(name.replace("_", " ") for name in PER_GROUP))
+        each = figure_table(key, "clips", *(name.replace("_", " ") for name in PER_GROUP))
         for label, figures in result[key].items():
-            each.add_row(label, str(figures["clips"]), *(_figure(figures[name]) for name in PER_GROUP))
+            each.add_row(label, str(figures["clips"]), *(figure(figures[name]) for name in PER_GROUP))
         console.print(each)
     if result["not_prepared"]:
         console.print(f" {result['not_prepared']} more clips of the split are not prepared, or were dropped by it")
@@ -297,14 +297,14 @@ def show(result: dict[str, Any], groups: list[str]) -> None:
         console.print(f" left out {sentence}")
 
 
-def _console() -> Console:
+def wide_console() -> Console:
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
     return console
 
 
-def _table(*columns: str) -> Table:
+def figure_table(*columns: str) -> Table:
     """Words to the left, figures to the right."""
     made = Table(columns[0], box=box.SIMPLE, padding=0, collapse_padding=True)
     for name in columns[1:]:
@@ -312,5 +312,5 @@ def _table(*columns: str) -> Table:
     return made
 
 
-def _figure(value: float) -> str:
+def figure(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 4 else f"{value:.0f}"

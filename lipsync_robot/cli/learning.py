@@ -4,14 +4,12 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from .. import settings
 from ..errors import BadInputError
-from ..motors import description
 from ..resources import resource
 
 train = typer.Typer(help="Training data to networks, and to the ONNX models that the robot runs.", no_args_is_help=True)
@@ -47,18 +45,18 @@ def train_audio2landmark(
     ),
     output: Output = Path("runs/audio2landmark"),
     model: Model = Path("models/audio2landmark.onnx"),
-    static: Annotated[Path, typer.Option(help="The face at rest that it speaks with, to write.")] = Path(
-        "models/human_static.npy"
+    human_face: Annotated[Path, typer.Option(help="The face at rest that it speaks with, to write.")] = Path(
+        "models/human_face.npz"
     ),
     resume: Resume = False,
 ) -> None:
     """Trains the network from speech to the landmarks of a face, on talking-head clips."""
+    from ..face.profile import UNKNOWN, HumanFace
     from ..learning import audio2landmark
 
     loaded = settings.load(audio2landmark.Audio2LandmarkConfig, config, changes or [])
     trained = audio2landmark.train(loaded, apc_run, output, resume)
-    static.parent.mkdir(parents=True, exist_ok=True)
-    np.save(static, trained.static.numpy())
+    HumanFace(trained.static.numpy(), UNKNOWN).save(human_face)
     if loaded.network == "streaming":
         export_run([output], model, apc_run)
     else:
@@ -67,8 +65,8 @@ def train_audio2landmark(
 
 @train.command("inverse")
 def train_inverse(
-    babbled: Annotated[Path, typer.Argument(help="What `lipsync-robot babble` wrote.")],
-    robot: Annotated[Path | None, typer.Option(help="The robot's description; the twin's if left out.")] = None,
+    babbled: Annotated[Path, typer.Argument(help="The folder that `lipsync-robot babble` filled.")],
+    changes: Changes = None,
     config: Annotated[Path | None, typer.Option(help="Settings; config/train/inverse.yaml if left out.")] = None,
     output: Output = Path("runs/inverse"),
     model: Model = Path("models/twin_inverse.onnx"),
@@ -78,32 +76,47 @@ def train_inverse(
     json_output: Json = False,
 ) -> None:
     """Trains the network from robot landmarks to motor commands, on babble."""
-    from ..face.retarget import RobotFace
-    from ..learning import export, inverse
+    from ..learning import export, inverse, inverse_scores
+    from ..learning.babble import Babble
+    from ..motors.inverse import InverseModel
+
+    loaded = settings.load(inverse.InverseConfig, config or resource("config/train/inverse.yaml"), changes or [])
+    babble = Babble.load(babbled)
+    learned = inverse.train(loaded, babble, output)
+    export.inverse(learned.inverse, babble.plan.motors, model)
+    learned.face.save(face)
+    scores = inverse_scores.scores(InverseModel(model, babble.plan.motors), learned.test, learned.known)
+    figures = scores.figures() | dict(zip(babble.plan.motors, map(float, scores.motors), strict=True))
+    _print(figures, json_output)
+
+
+@train.command("mapping")
+def train_mapping(
+    prepared: Annotated[list[Path], typer.Argument(help="Where `data prepare` put videos of people; one or more.")],
+    corpora: Annotated[
+        list[Path], typer.Option("--data", help="The corpus of each, in the same order: its table says who is in `train`.")
+    ],
+    babbled: Annotated[Path, typer.Option("--babble", help="The folder that `lipsync-robot babble` filled.")],
+    output: Annotated[Path, typer.Option(dir_okay=False, help="The weights to write.")] = Path("models/twin_mapping.npz"),
+    config: Annotated[Path | None, typer.Option(help="Settings; config/train/mapping.yaml if left out.")] = None,
+    json_output: Json = False,
+) -> None:
+    """Trains the network that takes off a human face what makes it a person's, in place of alpha and a profile."""
+    from ..learning import clips, mapping
     from ..learning.babble import Babble
 
-    described = description.load(robot or resource("config/robots/twin.yaml"))
-    babble_data = Babble.load(babbled)
-    loaded = settings.load(inverse.InverseConfig, config or resource("config/train/inverse.yaml"))
-    network, scores = inverse.train(loaded, babble_data, output)
-    export.inverse(network, described.names, model)
-    RobotFace.learned(babble_data.landmarks, babble_data.static).save(face)
-    _print(scores, json_output)
-
-
-def babble(
-    output: Output = Path("runs/babble.npz"),
-    samples: Annotated[int, typer.Option(help="Random poses to take.")] = 4000,
-    source: Annotated[str, typer.Option(help="`exact` (skinned vertices) or `camera` (FaceMesh on pictures).")] = "camera",
-    seed: Annotated[int, typer.Option(help="The same seed gives the same poses.")] = 0,
-) -> None:
-    """The twin moves at random and remembers what its face did: the data that `train inverse` learns from."""
-    if source not in ("exact", "camera"):
-        raise BadInputError(f"--source {source!r}: choose exact or camera.")
-    from ..learning import babble as babbling
-
-    robot = description.load(resource("config/robots/twin.yaml"))
-    babbling.babble(robot, samples, source, seed).save(output)  # type: ignore[arg-type]
+    if len(prepared) != len(corpora):
+        raise BadInputError(f"{len(prepared)} prepared folders and {len(corpora)} --data: name the corpus of each.")
+    splits = [clips.load_splits(*folders) for folders in zip(corpora, prepared, strict=True)]
+    met, others = (
+        sum((found.get(name, clips.Clips([])) for found in splits for name in names), clips.Clips([]))
+        for names in (("train",), ("val", "dev"))
+    )
+    loaded = settings.load(mapping.MappingConfig, config or resource("config/train/mapping.yaml"))
+    robot = Babble.load(babbled)
+    network, scores = mapping.train(loaded, mapping.people(met), robot.landmarks, robot.static)
+    mapping.save(network, output)
+    _print(scores | mapping.at_rest(network, mapping.people(others)), json_output)
 
 
 def export_run(

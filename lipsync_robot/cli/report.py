@@ -44,17 +44,17 @@ def report(
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}},
     }
     if film is not None:
-        result |= _film(console, recorder, figures["playback_delay_s"], film)
+        result |= _film(console, recorder, figures["playback_delay_s"], figures["face"], film)
     return result
 
 
-def _film(console: Console, recorder: RecorderNode, delay: float, path: Path) -> dict[str, Any]:
+def _film(console: Console, recorder: RecorderNode, delay: float, face: str, path: Path) -> dict[str, Any]:
     stamp, sound = recorder.sound()
     stamps, asked = recorder.asked()
     with console.status(" filming") as status:
         films.film(
             path, *recorder.joints(), sound, SAMPLE_RATE, stamp + delay,
-            lambda share: status.update(f" filming {100 * share:.0f} %"),
+            lambda share: status.update(f" filming {100 * share:.0f} %"), face,
         )  # fmt: skip
     moments, seen = seen_apertures(console, path)
     if len(seen) < 2 or np.ptp(asked) < 0.05:  # a mouth that stays closed has no sync

@@ -33,6 +33,8 @@ def speak(
     device: Annotated[str, typer.Option(help="Microphone, by PortAudio's name or a part of it.")] = "",
     robot: Annotated[str, typer.Option(help="Robot description: `twin`, or the path of a YAML file.")] = "twin",
     port: Annotated[str | None, typer.Option(help="Serial port of a real robot, such as /dev/ttyACM0.")] = None,
+    inverse: Annotated[Path | None, typer.Option(help="The robot's own inverse model, of `train inverse`.")] = None,
+    face: Annotated[Path | None, typer.Option(help="The robot's own face, of `train inverse`.")] = None,
     video: Annotated[Path | None, typer.Option(help="Film the twin into this MP4, with its sound.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
     config: Annotated[
@@ -59,6 +61,9 @@ def speak(
     if mic and file:
         raise BadInputError("speak either a file or the microphone, not both.")
     overrides = _overrides(source, device, robot, port) | {"recorder": {"film": video is not None}}
+    for node, key, path in (("inverse_model", "model", inverse), ("retarget", "robot_face", face)):
+        if path is not None:
+            overrides.setdefault(node, {})[key] = str(path.resolve())
     settings = config or resource("config/speak.yaml")
 
     usage = Usage()
@@ -126,6 +131,7 @@ def _run(console: Console, source: Path | None, twin: bool, settings: Path, over
         figures = {
             "lookahead_s": speech.model.lookahead_s,
             "playback_delay_s": driver.playback_delay_s,
+            "face": nodes["twin"].face if twin else None,
             "providers": {"speech": speech.model.provider, "inverse": nodes["inverse_model"].model.provider},
         }
         where = "twin (Maestro on a pty)" if twin else f"servos on {overrides['motor_driver']['port']}"

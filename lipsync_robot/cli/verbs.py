@@ -2,7 +2,7 @@
 
 import typer
 
-from . import data, doctor, evaluate, find_port, learning, motors, speak
+from . import babble, calibrate, data, doctor, evaluate, evaluate_robot, find_port, learning, motors, speak
 
 app = typer.Typer(
     help="Real-time control of animatronic faces: a face speaks in sync with the sound, with or without a robot.",
@@ -15,10 +15,13 @@ app = typer.Typer(
 app.command("speak")(speak.speak)
 app.command("doctor")(doctor.doctor)
 app.command("find-port")(find_port.find_port)
-app.command("babble")(learning.babble)
+app.command("babble")(babble.babble)
 app.command("export")(learning.export_run)
 app.command("adapt")(learning.adapt)
+evaluate.app.command("robot")(evaluate_robot.robot)
+evaluate.app.command("inverse")(evaluate_robot.inverse)
 app.add_typer(motors.app, name="motors")
+app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(data.data, name="data")
 app.add_typer(learning.train, name="train")
 app.add_typer(evaluate.app, name="evaluate")

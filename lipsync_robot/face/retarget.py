@@ -1,28 +1,35 @@
 """Human landmarks to robot landmarks. Seed 001, summer report, equation 1: (H_frame - H_static) * alpha + R_static."""
 
+import functools
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
-from ..errors import BadInputError
-from .landmarks import POINTS, REGIONS, ROBOT_POINTS, robot_landmarks
+from . import archive
+from .landmarks import REGIONS, ROBOT_POINTS, robot_landmarks
+from .profile import HumanFace
+from .reach import Hull, of_regions, outermost
 
 MOTIONS = 16  # principal motions kept of a robot's face: a few more than it has motors
+LEAST_ALPHA, MOST_ALPHA = 0.5, 2.0  # beyond this a face is more likely to have been seen badly than to be so different
 
 
 @dataclass(frozen=True)
 class RobotFace:
     """What babbling showed of a robot's face, cm in its camera's metric face.
 
-    Its landmarks move in as many ways as it has motors; what lies outside those motions, or further along them than
-    the robot ever went, it cannot do.
+    Its landmarks move in as many ways as it has motors. What lies outside those motions it cannot do; nor what is no mixture
+    of faces that it was seen to make: the convex hull of them is its reach.
     """
 
     static: np.ndarray  # (113, 2) at neutral
     motions: np.ndarray  # (k, 226) orthonormal
-    low: np.ndarray  # (k,) cm, how far along each motion it goes
-    high: np.ndarray  # (k,)
+    vertices: np.ndarray  # (m, k) cm along the motions, the hull of what it can do
+    reach: np.ndarray  # (4,) cm from neutral, of each of REGIONS
+
+    KEPT: ClassVar = ("static", "motions", "vertices", "reach")
 
     @classmethod
     def learned(cls, landmarks: np.ndarray, static: np.ndarray) -> "RobotFace":
@@ -30,45 +37,53 @@ class RobotFace:
         displacement = (landmarks - static).reshape(len(landmarks), -1)
         _, _, motions = np.linalg.svd(displacement, full_matrices=False)
         along = displacement @ motions[:MOTIONS].T
-        return cls(static, motions[:MOTIONS], along.min(0), along.max(0))
+        at_rest = np.zeros((1, along.shape[1]))
+        return cls(static, motions[:MOTIONS], np.concatenate([at_rest, outermost(along)]), of_regions(landmarks, static))
 
     @classmethod
     def load(cls, path: Path) -> "RobotFace":
-        with np.load(path) as data:
-            return cls(data["static"], data["motions"], data["low"], data["high"])
+        """What save wrote. Raises BadInputError."""
+        arrays = archive.read(path, cls.KEPT, "Learn it: lipsync-robot train inverse BABBLE")
+        return cls(*(arrays[name] for name in cls.KEPT))
 
     def save(self, path: Path) -> None:
         """Writes an .npz that load reads."""
-        np.savez(path, static=self.static, motions=self.motions, low=self.low, high=self.high)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, **{name: getattr(self, name).astype(np.float32) for name in self.KEPT})
 
     def reachable(self, landmarks: np.ndarray) -> np.ndarray:
-        """landmarks (113, 2) -> the nearest that the robot's motions and their limits allow."""
-        along = np.clip(self.motions @ (landmarks - self.static).ravel(), self.low, self.high)
+        """landmarks (113, 2) -> the nearest that the robot can do; NaN where one of them is not finite."""
+        along = self._hull.nearest(self.motions @ (landmarks - self.static).ravel())
         return self.static + (along @ self.motions).reshape(ROBOT_POINTS, 2)
 
-
-def load_static(path: Path) -> np.ndarray:
-    """A human face at rest from an .npy file, (468, 3) cm in the metric face. Raises BadInputError."""
-    face = np.load(path)
-    if face.shape != (POINTS, 3) or not np.isfinite(face).all():
-        raise BadInputError(f"{path}: holds {face.shape}, not 468 finite points of x, y, z.")
-    return face
+    @functools.cached_property
+    def _hull(self) -> Hull:
+        return Hull(self.vertices)
 
 
 @dataclass
 class Retarget:
-    """alpha: per region of the face, how much further the robot moves than the human; a region not named moves alike."""
+    """Equation 1. alpha, of each region of the face, is how much further the robot can move than the human; where either is
+    not known it is 1. gain: per region, what alpha is multiplied by; 1 where it is not named."""
 
-    human_static: np.ndarray  # (468, 3) cm
+    human: HumanFace
     robot: RobotFace
-    alpha: dict[str, float] = field(default_factory=dict)
+    gain: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._alpha = np.ones((ROBOT_POINTS, 1))
-        for region, value in self.alpha.items():
-            self._alpha[REGIONS[region]] = value
+        for region, alpha in self.alpha.items():
+            self._alpha[REGIONS[region]] = alpha * self.gain.get(region, 1.0)
+
+    @property
+    def alpha(self) -> dict[str, float]:
+        """Of each region, without its gain."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = self.robot.reach / self.human.reach
+        known = np.where(np.isfinite(ratio), np.clip(ratio, LEAST_ALPHA, MOST_ALPHA), 1.0)
+        return dict(zip(REGIONS, known.tolist(), strict=True))
 
     def __call__(self, human: np.ndarray) -> np.ndarray:
         """human (468, 3) cm -> robot landmarks (113, 2) cm that the robot can reach. NaN passes, for the guard to refuse."""
-        displacement = robot_landmarks(human) - robot_landmarks(self.human_static)
+        displacement = robot_landmarks(human) - robot_landmarks(self.human.static)
         return self.robot.reachable(self.robot.static + self._alpha * displacement)

@@ -1,74 +1,173 @@
-"""The twin learns what its motors do to its face: random commands, and the landmarks that they lead to."""
+"""A robot learns what its motors do to its face: random poses, each held until the face is still, and the landmarks seen then.
 
-from collections.abc import Callable
+Seed 001, summer report, sections 4.1 and 4.2: the upper and the lower part of the face move in turn, so that every pose of one
+can later be combined with every pose of the other. A share of poses moves the whole face, to measure on and to learn what the
+parts do to each other.
+"""
+
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ..face.landmarks import robot_landmarks
+from ..errors import BadInputError
+from ..face.landmarks import ROBOT_POINTS, robot_landmarks
+from ..motors.body import Body
 from ..motors.description import Robot
-from ..twin.camera import Camera
-from ..twin.simulation import FaceSimulation
-from ..vision.facemesh import FaceMesh
 from .progress import track
 
-SETTLE_S = 0.4  # over twice the time of a full stroke
-LOOKS = 3  # FaceMesh follows a face from picture to picture: a new expression takes it a few
-WIDTH, HEIGHT = 320, 240  # pixels
+Part = Literal["rest", "upper", "lower", "whole"]
+Source = Literal["camera", "grey", "exact"]  # what landmarks are seen in: pictures, equalised grey ones, a twin's own vertices
+TURNS: tuple[Part, ...] = ("lower", "whole", "lower", "upper")  # the mouth has most motors, which are hardest to tell apart
+AT_NEUTRAL = 0.2  # share of the moving motors that stay at neutral: mouths at rest and half expressions are not rare in use
+CHUNK = 25  # poses that are saved at a time: what an interruption costs at most
+SETTINGS, CHUNKS = "settings.json", "[0-9]*.npz"
 
-Source = Literal["exact", "camera"]
+NO_FACE = (
+    "{robot} was never seen at rest: it did not stand still, or FaceMesh found no face. Point the camera at it from the front, "
+    "light it evenly, keep both still, or try --source grey."
+)
+
+Look = Callable[[list[np.ndarray]], np.ndarray | None]  # views -> (468, 3) cm, metric face, None where no face is found
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a folder of babble is made with: going on with anything else would mix two robots, or repeat poses."""
+
+    robot: str
+    motors: list[str]
+    groups: list[str]
+    source: Source
+    seed: int
+    face: str  # that a twin wears; a robot's own is `canonical` too
+
+    @classmethod
+    def of(cls, robot: Robot, source: Source, seed: int, face: str = "canonical") -> "Plan":
+        return cls(robot.name, robot.names, [motor.group for motor in robot.motors], source, seed, face)
+
+
+class Pose(NamedTuple):
+    """A face that stands still."""
+
+    part: Part  # what was moved
+    command: np.ndarray  # (motors,) in 0..1, as it was sent
+    views: list[np.ndarray]  # pictures (h, w, 3) uint8
+
+
+class Chunk(NamedTuple):
+    """Some poses and how they looked; those that never stood still or showed no face are left out."""
+
+    parts: np.ndarray  # (n,) of Part
+    commands: np.ndarray  # (n, motors) in 0..1
+    landmarks: np.ndarray  # (n, 113, 2) cm, metric face
+    tried: int  # poses, those included that are left out, but not the face at rest
+
+    def save(self, path: Path) -> None:
+        unfinished = path.with_suffix(".part")
+        with unfinished.open("wb") as file:
+            np.savez_compressed(file, **self._asdict())
+        unfinished.replace(path)
 
 
 class Babble(NamedTuple):
+    plan: Plan
+    parts: np.ndarray  # (n,) of Part, none of them at rest
     commands: np.ndarray  # (n, motors) in 0..1
     landmarks: np.ndarray  # (n, 113, 2) cm, metric face
-    static: np.ndarray  # (113, 2) cm, at neutral
-
-    def save(self, path: Path) -> None:
-        """Writes an .npz that load reads."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, **self._asdict())
+    static: np.ndarray  # (113, 2) cm, at rest
+    tried: int
 
     @classmethod
-    def load(cls, path: Path) -> "Babble":
-        with np.load(path) as data:
-            return cls(data["commands"], data["landmarks"], data["static"])
+    def load(cls, folder: Path) -> "Babble":
+        """What `babble` left in a folder. Raises BadInputError."""
+        files = sorted(folder.glob(CHUNKS))
+        if not files or not (folder / SETTINGS).is_file():
+            raise BadInputError(f"{folder}: holds no babble. Make some: lipsync-robot babble --output {folder}")
+        plan = Plan(**json.loads((folder / SETTINGS).read_text()))
+        chunks = [_load(path) for path in files]
+        parts, commands, landmarks = (np.concatenate(arrays) for arrays in list(zip(*chunks, strict=True))[:3])
+        resting = parts == "rest"
+        if not resting.any():
+            raise BadInputError(NO_FACE.format(robot=plan.robot))
+        static = landmarks[resting].mean(0)
+        return cls(plan, parts[~resting], commands[~resting], landmarks[~resting], static, sum(one.tried for one in chunks))
+
+    def of(self, *parts: Part) -> np.ndarray:
+        """-> indices of the poses that moved one of these parts."""
+        return np.flatnonzero(np.isin(self.parts, parts))
 
 
-def babble(robot: Robot, samples: int, source: Source, seed: int) -> Babble:
-    """Moves the twin to `samples` random poses. source: skinned vertices, or FaceMesh on rendered pictures.
+Chunks = Callable[[list[range]], Iterable[tuple[range, Chunk]]]  # which poses are wanted -> them, in any order
 
-    Commands are uniform, with one motor in five at its neutral: mouths at rest and half expressions are not rare in use.
+
+def babble(plan: Plan, output: Path, samples: int, chunks: Chunks) -> Babble:
+    """Fills a folder with `samples` poses, in whole chunks; what is there already is kept.
+
+    Raises BadInputError where the folder is another plan's, and where its robot is not seen at rest.
     """
-    random = np.random.default_rng(seed)
-    commands = random.random((samples, len(robot.motors)))
-    commands = np.where(random.random(commands.shape) < 0.2, robot.neutral, commands)
-    simulation = FaceSimulation()
-    look = _exact(simulation) if source == "exact" else _camera(simulation)
-    static = look()
-    assert static is not None, "FaceMesh does not find the twin at rest"
-    kept, seen = [], []
-    for command in track(commands, f"babbling, {source} landmarks"):
-        simulation.command(command)
-        simulation.advance(SETTLE_S)
-        face = look()
-        if face is not None:
-            kept.append(command)
-            seen.append(face)
-    return Babble(np.array(kept), robot_landmarks(np.array(seen)), robot_landmarks(static))
+    settings = output / SETTINGS
+    if any(output.glob(CHUNKS)) and Plan(**json.loads(settings.read_text())) != plan:
+        raise BadInputError(f"{output}: was begun with other settings, which {settings} holds. Name another --output.")
+    output.mkdir(parents=True, exist_ok=True)
+    settings.write_text(json.dumps(asdict(plan), indent=2))
+    wanted = [range(k, k + CHUNK) for k in range(0, samples, CHUNK)]
+    missing = [poses for poses in wanted if not _file(output, poses).exists()]
+    for poses, chunk in track(chunks(missing), f"babbling, {CHUNK} poses at a time", len(missing)):
+        if poses.start == 0 and "rest" not in chunk.parts:  # sooner than after an hour
+            raise BadInputError(NO_FACE.format(robot=plan.robot))
+        chunk.save(_file(output, poses))
+    return Babble.load(output)
 
 
-def _exact(simulation: FaceSimulation) -> Callable[[], np.ndarray | None]:
-    return simulation.landmarks
+def asked(robot: Robot, seed: int, poses: range) -> Iterator[tuple[Part, np.ndarray]]:
+    """The face at rest, then these poses of a seed: uniform in the motors of their part, the others at neutral."""
+    yield "rest", robot.neutral
+    groups = np.array([motor.group for motor in robot.motors])
+    for k in poses:
+        random = np.random.default_rng([seed, k])
+        part = TURNS[k % len(TURNS)]
+        moves = (groups == part) | (part == "whole")
+        moves &= random.random(len(groups)) >= AT_NEUTRAL
+        yield part, np.where(moves, random.random(len(groups)), robot.neutral)
 
 
-def _camera(simulation: FaceSimulation) -> Callable[[], np.ndarray | None]:
-    camera, mesh = Camera(simulation, WIDTH, HEIGHT), FaceMesh()
+def moved(body: Body, poses: Iterable[tuple[Part, np.ndarray]]) -> Iterator[Pose | None]:
+    """Moves a robot through its guard to each pose and waits until the face is still; None where it never is."""
+    for part, command in poses:
+        sent = body.go(command)
+        yield Pose(part, sent, body.views(command)) if body.comes_to_rest(command) else None
 
-    def look() -> np.ndarray | None:
-        picture = camera.picture()
-        faces = [mesh(picture) for _ in range(LOOKS)]
-        return None if faces[-1] is None else faces[-1].points
 
-    return look
+def seen(poses: Iterable[Pose | None], look: Look, motors: int) -> Chunk:
+    """What the faces of some poses look like. They are looked at while the robot moves on: its bus must not wait."""
+    looked, tried = [], 0
+    with ThreadPoolExecutor(1) as pool:
+        for pose in poses:
+            if pose is not None:
+                looked.append((pose, pool.submit(look, pose.views)))
+            tried += pose is None or pose.part != "rest"
+        kept = [(pose, robot_landmarks(face)) for pose, future in looked if (face := future.result()) is not None]
+    return Chunk(
+        np.array([pose.part for pose, _ in kept], dtype="<U5"),
+        np.array([pose.command for pose, _ in kept]).reshape(len(kept), motors),
+        np.array([face for _, face in kept], dtype=np.float32).reshape(len(kept), ROBOT_POINTS, 2),
+        tried,
+    )
+
+
+def _file(output: Path, poses: range) -> Path:
+    return output / f"{poses.start // CHUNK:05d}.npz"
+
+
+def _load(path: Path) -> Chunk:
+    try:
+        with np.load(path) as data:
+            return Chunk(data["parts"], data["commands"], data["landmarks"], int(data["tried"]))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise BadInputError(f"{path}: cannot be read as babble ({error}). Delete it and run the same babble again.") from error

@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 
 from ..audio.mel import FRAME_RATE
 from ..errors import BadInputError
-from ..face.landmarks import aperture
+from ..face.profile import closed_mouth
 from . import augment, shards
 from .corpus import Row, split_of, table
 
@@ -118,12 +118,6 @@ def _place(prepared: Path, entry: shards.Entry, row: Row | None) -> Place:
     shard, person = sys.intern(entry.shard), sys.intern(person)
     hops = round(entry.frames / entry.frame_rate * FRAME_RATE)
     return Place(prepared, shard, entry.offset, entry.size, entry.name, person, hops, leads, entry.start_s)
-
-
-def closed_mouth(landmarks: np.ndarray) -> np.ndarray:
-    """landmarks (frames, 468, 3) -> (468, 3): the median of the quarter of frames whose mouth is least open."""
-    opening = aperture(landmarks)
-    return np.median(landmarks[opening <= np.quantile(opening, 0.25)], axis=0).astype(np.float32)
 
 
 def resample(faces: np.ndarray, moments: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -58,8 +58,8 @@ def openings(path: Path, data: list[Clip], predictions: list[np.ndarray]) -> Non
     image = Image.new("RGB", (LEFT + GRAPH[0] + RIGHT, ROW * len(shown) + ABOVE), PAPER)
     brush = ImageDraw.Draw(image)
     for words, colour, x in (("true", TRUE, 500), ("predicted", PREDICTED, 550), ("speech is tinted", INK, 650)):
-        brush.text((x, ABOVE / 2), words, colour, _font(15), anchor="lm")
-    brush.text((LEFT, ABOVE / 2), "mouth opening in cm, r of the whole clip", INK, _font(15), anchor="lm")
+        brush.text((x, ABOVE / 2), words, colour, font(15), anchor="lm")
+    brush.text((LEFT, ABOVE / 2), "mouth opening in cm, r of the whole clip", INK, font(15), anchor="lm")
     for row, i in enumerate(shown):
         _graph(brush, ABOVE + row * ROW, data[i], predictions[i])
     image.save(path, "PNG")
@@ -75,15 +75,15 @@ def curve(path: Path, look_ahead_ms: list[float], aperture_r: list[float]) -> No
     def at(ms: float, r: float) -> tuple[float, float]:
         return LEFT + wide * ms / max(look_ahead_ms), floor - 2 * GRAPH[1] * (r - low) / max(1e-9, high - low)
 
-    brush.text((LEFT, ABOVE / 2), "r of the mouth opening over look-ahead in ms", INK, _font(15), anchor="lm")
+    brush.text((LEFT, ABOVE / 2), "r of the mouth opening over look-ahead in ms", INK, font(15), anchor="lm")
     for r in np.arange(low, high + 1e-6, 0.05).tolist():
         brush.line((*at(0, r), *at(max(look_ahead_ms), r)), fill=GRID)
-        brush.text((LEFT - 6, at(0, r)[1]), f"{r:.2f}", INK, _font(13), anchor="rm")
+        brush.text((LEFT - 6, at(0, r)[1]), f"{r:.2f}", INK, font(13), anchor="rm")
     points = [at(*pair) for pair in zip(look_ahead_ms, aperture_r, strict=True)]
     brush.line(points, fill=PREDICTED, width=2)
     for ms, (x, y) in zip(look_ahead_ms, points, strict=True):
         brush.ellipse((x - 4, y - 4, x + 4, y + 4), fill=PREDICTED)
-        brush.text((x, floor + 4), f"{ms:.0f}", INK, _font(13), anchor="ma")
+        brush.text((x, floor + 4), f"{ms:.0f}", INK, font(13), anchor="ma")
     image.save(path, "PNG")
 
 
@@ -95,15 +95,15 @@ def _graph(brush: ImageDraw.ImageDraw, top: int, clip: Clip, prediction: np.ndar
     def at(frame: float, cm: float) -> tuple[float, float]:
         return LEFT + GRAPH[0] * frame / SHOWN, floor - GRAPH[1] * cm / highest
 
-    brush.text((LEFT, top), f"{clip.name}   r {scores.correlation(predicted, true):.2f}", INK, _font(16), anchor="la")
+    brush.text((LEFT, top), f"{clip.name}   r {scores.correlation(predicted, true):.2f}", INK, font(16), anchor="la")
     for frame in np.flatnonzero(clip.speech[::VIDEO_STEP][:SHOWN]).tolist():
         brush.rectangle((*at(frame, highest), *at(frame + 1, 0)), fill=SPEECH)
     for cm in np.arange(0, highest, 0.5).tolist():
         brush.line((*at(0, cm), *at(SHOWN, cm)), fill=GRID)
-        brush.text((LEFT - 6, at(0, cm)[1]), f"{cm:.1f}", INK, _font(13), anchor="rm")
+        brush.text((LEFT - 6, at(0, cm)[1]), f"{cm:.1f}", INK, font(13), anchor="rm")
     for frame in range(0, SHOWN + 1, RATE):
         brush.line((*at(frame, 0), *at(frame, highest)), fill=GRID)
-        brush.text((at(frame, 0)[0], floor + 4), f"{frame // RATE} s", INK, _font(13), anchor="ma")
+        brush.text((at(frame, 0)[0], floor + 4), f"{frame // RATE} s", INK, font(13), anchor="ma")
     for series, colour in ((true, TRUE), (predicted, PREDICTED)):
         brush.line([at(frame, cm) for frame, cm in enumerate(series[:SHOWN])], fill=colour, width=2, joint="curve")
 
@@ -111,12 +111,12 @@ def _graph(brush: ImageDraw.ImageDraw, top: int, clip: Clip, prediction: np.ndar
 def film(path: Path, corpus: Path, data: list[Clip], predictions: list[np.ndarray]) -> None:
     """Writes an MP4 at 25 Hz with sound: true and predicted face beside each other, of up to four clips of different people."""
     shown = one_each(data, MOST_FACES)
-    said = np.concatenate([_sound(corpus, data[i]) for i in shown])
+    said = np.concatenate([sound(corpus, data[i]) for i in shown])
     pairs = (pair for i in shown for pair in _pairs(data[i], predictions[i]))
     films.write(path, pairs, RATE, (2 * FACE[0], FACE[1]), said, SAMPLE_RATE)
 
 
-def _sound(corpus: Path, clip: Clip) -> np.ndarray:
+def sound(corpus: Path, clip: Clip) -> np.ndarray:
     """-> (n,) int16 at 16 kHz, as long as the clip's frames."""
     length = len(truth(clip)) * SAMPLE_RATE // RATE
     begin = round(clip.start_s * SAMPLE_RATE)
@@ -131,7 +131,7 @@ def _pairs(clip: Clip, predicted: np.ndarray) -> Iterator[np.ndarray]:
         image = Image.fromarray(np.concatenate(faces, axis=1))
         brush = ImageDraw.Draw(image)
         for words, middle in ((f"{clip.name}: true", FACE[0] / 2), ("predicted", 1.5 * FACE[0])):
-            brush.text((middle, 8), words, INK, _font(20), anchor="ma")
+            brush.text((middle, 8), words, INK, font(20), anchor="ma")
         yield np.asarray(image)
 
 
@@ -158,5 +158,5 @@ def face(points: np.ndarray) -> np.ndarray:
     return np.asarray(image.resize(FACE, Image.Resampling.LANCZOS))
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)

@@ -131,14 +131,14 @@ def report(
         result["noise_floor"] = overall(_scored(data, jittered))
     else:
         result["left_out"].append("noise_floor: no mouth is closed in silence for long enough to see its jitter")
-    return result | {key: _by(labels, scored) for key, labels in ({"speakers": persons} | groups).items()}
+    return result | {key: by_label(labels, scored) for key, labels in ({"speakers": persons} | groups).items()}
 
 
 def _scored(data: list[Clip], motions: list[np.ndarray]) -> list[Score]:
     return [score(clip, motion) for clip, motion in zip(data, motions, strict=True)]
 
 
-def _by(labels: list[str], scored: list[Score]) -> dict[str, dict[str, float]]:
+def by_label(labels: list[str], scored: list[Score]) -> dict[str, dict[str, float]]:
     grouped: dict[str, list[Score]] = {}
     for label, each in zip(labels, scored, strict=True):
         grouped.setdefault(label, []).append(each)

@@ -147,6 +147,25 @@ def _positions(like: Tensor) -> Tensor:
     return torch.cat([(moment * rate).sin(), (moment * rate).cos()], dim=-1)
 
 
+class Forward(nn.Module):
+    """Motor commands to robot landmarks: the robot's image of itself, for training the inverse model."""
+
+    rest: Tensor  # (points, 2) cm
+
+    def __init__(self, points: int, motors: int, units: int = 128) -> None:
+        super().__init__()
+        self.register_buffer("rest", torch.zeros(points, 2))
+        self.layers = nn.Sequential(
+            nn.Linear(motors, units), nn.SiLU(),
+            nn.Linear(units, units), nn.SiLU(),
+            nn.Linear(units, points * 2),
+        )  # fmt: skip
+
+    def forward(self, commands: Tensor) -> Tensor:
+        """commands (batch, motors) in 0..1 -> (batch, points, 2) cm."""
+        return self.rest + self.layers(2 * commands - 1).view(-1, *self.rest.shape)
+
+
 class Inverse(nn.Module):
     """Robot landmarks to motor commands. Seed 001, summer report section 4.4: batch norm on the first of three layers."""
 
@@ -166,3 +185,29 @@ class Inverse(nn.Module):
     def forward(self, landmarks: Tensor) -> Tensor:
         """landmarks (batch, points, 2) cm -> (batch, motors) in 0..1."""
         return self.layers((landmarks.flatten(1) - self.mean) / self.std)
+
+
+class ExpressionMapping(nn.Module):
+    """A human's landmarks to the robot's, by taking off what makes the face a person's. Seed 001, summer report, section 5.4.
+
+    The seed feeds the network the robot's face at rest besides: of one robot that is a constant, so here it is what the
+    human's face is compared with.
+    """
+
+    static: Tensor  # (points, 2) cm, the robot's
+    directions: Tensor  # (attributes, points * 2)
+
+    def __init__(self, static: Tensor, directions: Tensor, units: int) -> None:
+        super().__init__()
+        self.register_buffer("static", static)
+        self.register_buffer("directions", directions)
+        self.layers = nn.Sequential(
+            nn.Linear(directions.shape[1], units), nn.BatchNorm1d(units), nn.ReLU(),
+            nn.Linear(units, units), nn.BatchNorm1d(units), nn.ReLU(),
+            nn.Linear(units, len(directions)),
+        )  # fmt: skip
+
+    def forward(self, landmarks: Tensor) -> Tensor:
+        """landmarks (batch, points, 2) cm -> the robot's (batch, points, 2) cm: v_in + w d, of equation 4."""
+        weights = self.layers((landmarks - self.static).flatten(1))
+        return landmarks + (weights @ self.directions).view_as(landmarks)

@@ -8,7 +8,7 @@ from lipsync_robot.msg import Audio, FaceLandmarks
 
 from ..audio.files import FULL_SCALE
 from ..audio.mel import SAMPLE_RATE
-from ..face.retarget import load_static
+from ..face.profile import HumanFace
 from ..inference import PROVIDERS
 from ..speech.audio2landmark import Audio2Landmark
 from ..speech.blink import Blinks
@@ -21,7 +21,7 @@ class Params:
     apc: str = parameter("models/apc.onnx", "APC speech representation")
     audio2landmark: str = parameter("models/audio2landmark.onnx", "Network from speech representation to landmarks")
     providers: list = parameter(list(PROVIDERS), "ONNX Runtime execution providers, tried in order")
-    human_static: str = parameter("models/human_static.npy", "The face that speaks, at rest")
+    human_face: str = parameter("models/human_face.npz", "The face that speaks: how it is at rest")
     mouth_gain: float = parameter(1.0, "How far the mouth moves against what was learned from people", 0.0, 3.0)
     blinks: bool = parameter(True, "Blink about once in five seconds")
     blink_seed: int = parameter(0, "The same seed gives the same blinks")
@@ -34,7 +34,7 @@ class Audio2LandmarkNode(common.Configured):
         self.model = Audio2Landmark(
             common.shared_file(params.apc),
             common.shared_file(params.audio2landmark),
-            load_static(common.shared_file(params.human_static)),
+            HumanFace.load(common.shared_file(params.human_face)).static,
             tuple(params.providers),
         )
         self.model.mouth_gain = params.mouth_gain

@@ -31,7 +31,7 @@ MOTION = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, history=Hi
 IMAGE = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE)
 
 BUILT_IN = {"use_sim_time", "start_type_description_service"}  # of any ROS 2 node
-SHARED = {"human_static", "playback_delay_s", "robot"}  # stand under /** in a settings file, for the nodes that know them
+SHARED = {"human_face", "playback_delay_s", "robot"}  # stand under /** in a settings file, for the nodes that know them
 LOCAL = {
     # No discovery leaves the machine; shared memory is passed over because a killed process leaves its locks behind.
     "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",

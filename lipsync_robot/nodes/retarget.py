@@ -6,29 +6,36 @@ import numpy as np
 
 from lipsync_robot.msg import FaceLandmarks, RobotLandmarks
 
-from ..face.landmarks import POINTS
-from ..face.retarget import Retarget, RobotFace, load_static
+from ..face.landmarks import POINTS, REGIONS
+from ..face.mapping import Mapping
+from ..face.profile import HumanFace
+from ..face.retarget import Retarget, RobotFace
 from . import common
 from .common import parameter
 
 
 @dataclass
 class Params:
-    human_static: str = parameter("models/human_static.npy", "The face that humans' displacements count from")
+    human_face: str = parameter("models/human_face.npz", "The person: displacements count from their face at rest")
     robot_face: str = parameter("models/twin_face.npz", "The robot's face at rest and its reach, from babbling")
-    alpha_mouth: float = parameter(1.0, "How much further than the human's the robot's lips move", 0.0, 3.0)
-    alpha_jaw: float = parameter(1.0, "The same, of the jaw", 0.0, 3.0)
-    alpha_eyes: float = parameter(1.0, "The same, of the lids", 0.0, 3.0)
-    alpha_brows: float = parameter(1.0, "The same, of the brows", 0.0, 3.0)
+    gain_mouth: float = parameter(1.0, "Of the lips' displacement, besides alpha: robot's reach over the human's", 0.0, 3.0)
+    gain_jaw: float = parameter(1.0, "The same, of the jaw", 0.0, 3.0)
+    gain_eyes: float = parameter(1.0, "The same, of the lids", 0.0, 3.0)
+    gain_brows: float = parameter(1.0, "The same, of the brows", 0.0, 3.0)
+    mapping: str = parameter("", "Expression mapping network that takes the place of human_face and gains; empty for none")
 
 
 class RetargetNode(common.Configured):
     def __init__(self) -> None:
         super().__init__("retarget")
         params = self.declare(Params)
-        human_static = load_static(common.shared_file(params.human_static))
-        alpha = {region: getattr(params, f"alpha_{region}") for region in ("mouth", "jaw", "eyes", "brows")}
-        self._retarget = Retarget(human_static, RobotFace.load(common.shared_file(params.robot_face)), alpha)
+        robot = RobotFace.load(common.shared_file(params.robot_face))
+        self._retarget: Mapping | Retarget
+        if params.mapping:
+            self._retarget = Mapping(common.shared_file(params.mapping), robot)
+        else:
+            human = HumanFace.load(common.shared_file(params.human_face))
+            self._retarget = Retarget(human, robot, {region: getattr(params, f"gain_{region}") for region in REGIONS})
         self._robot = self.create_publisher(RobotLandmarks, "robot/landmarks", common.MOTION)
         self.create_subscription(FaceLandmarks, "human/landmarks", self._on_face, common.MOTION)
 

@@ -11,6 +11,7 @@ from ..motors import description, ports
 from ..twin import rig
 from ..twin.camera import Camera
 from ..twin.controlled import VirtualController
+from ..twin.faces import FACES
 from ..twin.simulation import FaceSimulation
 from . import common
 from .common import parameter
@@ -21,8 +22,10 @@ LONGEST_S = 0.5  # that is simulated at once: a process that was stopped for lon
 @dataclass
 class Params:
     robot: str = parameter("robots/twin.yaml", "The description of its servos")
+    face: str = parameter("canonical", f"Whose face it wears: {' or '.join(FACES)}")
     rate_hz: float = parameter(100.0, "How often the simulation catches up with the clock", 10.0, 400.0)
     backlash: float = parameter(0.01, "Play of the linkage, as a share of the stroke", 0.0, 0.2)
+    servo_noise: float = parameter(0.0, "Deviation of where a servo lands at a command, as a share of the stroke", 0.0, 0.1)
     image_rate_hz: float = parameter(25.0, "Frame rate of the camera, which renders only while somebody listens", 1.0, 60.0)
     image_width: int = parameter(320, "Pixels")
     image_height: int = parameter(240, "Pixels")
@@ -40,7 +43,7 @@ class TwinNode(common.Configured):
                 f"{self._robot}: the twin cannot stand in for this robot: its motors are {', '.join(rig.MOTORS)}, in this "
                 "order. Name yours so, or give the robot's own port."
             )
-        self._simulation = FaceSimulation(self._params.backlash)
+        self._simulation = FaceSimulation(self._params.backlash, self._params.servo_noise, face=self._params.face)
         self._camera: Camera | None = None
         self._controller = self._powered()
         self._simulated = time.monotonic()
@@ -48,6 +51,11 @@ class TwinNode(common.Configured):
         self._images = self.create_publisher(Image, "twin/image", common.IMAGE)
         self.create_timer(1 / self._params.rate_hz, self._advance)
         self.create_timer(1 / self._params.image_rate_hz, self._look)
+
+    @property
+    def face(self) -> str:
+        """Whose face it wears, as twin.faces names it."""
+        return self._params.face
 
     def destroy_node(self) -> None:
         if hasattr(self, "_controller"):
@@ -70,8 +78,7 @@ class TwinNode(common.Configured):
         if not self._controller.alive:
             self._revive()
         now = time.monotonic()
-        asked = self._controller.positions()
-        self._simulation.command(np.where(np.isnan(asked), self._simulation.positions, asked))  # without torque: it stays
+        self._simulation.command(self._controller.positions())
         self._simulation.advance(min(now - self._simulated, LONGEST_S))
         self._simulated = now
         message = JointState(name=rig.MOTORS, position=array.array("d", self._simulation.positions))

@@ -280,13 +280,13 @@ def _stack(shape: tuple[tuple[float, float, float], ...], z: float) -> np.ndarra
     return np.array([np.stack([w * np.sin(turn), y + 0 * turn, z + d * np.cos(turn)], axis=1) for y, w, d in shape])
 
 
-def eyeball() -> Solid:
-    """About the origin, looking along z. uv: polar around the pupil, 0.5 from the middle is a quarter turn."""
+def eyeball(centre: np.ndarray) -> Solid:
+    """About that point (3,), looking along z. uv: polar around the pupil, 0.5 from the middle is a quarter turn."""
     tilt = np.linspace(0, np.pi, 25)[:, None]
     turn = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     bulge = 1 + 0.035 * smoothstep((0.5 - tilt) / 0.5)  # the cornea
     shape = np.stack([np.sin(tilt) * np.cos(turn), np.sin(tilt) * np.sin(turn), np.cos(tilt) + 0 * turn], axis=2)
-    solid = loft(EYE_RADIUS * bulge[:, :, None] * shape, np.zeros(3))
+    solid = loft(centre + EYE_RADIUS * bulge[:, :, None] * shape, centre)
     flat = np.minimum(tilt / np.pi, 0.5)
     turn = np.linspace(0, 2 * np.pi, 41)
     uv = np.stack([0.5 + flat * np.cos(turn), 0.5 - flat * np.sin(turn)], axis=2).reshape(-1, 2)

@@ -7,7 +7,8 @@ import mujoco
 import numpy as np
 
 from . import geometry, paint
-from .geometry import EYE_CENTRE_LEFT, EYE_CENTRE_RIGHT, JAW_HINGE, Skin, Solid
+from .faces import Face
+from .geometry import EYE_CENTRE_LEFT, EYE_CENTRE_RIGHT, JAW_HINGE, TO_OTHER_SIDE, Skin, Solid
 from .rig import MOTORS
 
 METRES = 0.01  # a centimetre
@@ -47,10 +48,11 @@ def servos() -> mujoco.MjModel:
     </mujoco>""")
 
 
-def head(skin: Skin, width: int, height: int, samples: int) -> mujoco.MjModel:
-    """-> the scene around a skin: camera "front", the free-moving body "jaw". width, height: pixels of the picture.
+def head(skin: Skin, face: Face, width: int, height: int, samples: int) -> mujoco.MjModel:
+    """-> the scene around a skin, on that face, with three bodies that are free to move: "jaw"; "lamp", the main light;
+    "studio", the other lights and the camera "front".
 
-    samples: for smooth edges, 0 or 4.
+    width, height: pixels of the picture. samples: for smooth edges, 0 or 4.
     """
     solids = {
         "skull": geometry.skull(),
@@ -59,10 +61,14 @@ def head(skin: Skin, width: int, height: int, samples: int) -> mujoco.MjModel:
         "ear_left": geometry.ear(1.0),
         "neck": geometry.neck(),
         "collar": geometry.collar(),
-        "eyeball": geometry.eyeball(),
+        "eye_right": geometry.eyeball(EYE_CENTRE_RIGHT),
+        "eye_left": geometry.eyeball(EYE_CENTRE_LEFT),
         "teeth_upper": geometry.teeth(upper=True),
-        "teeth_lower": _shifted(geometry.teeth(upper=False), -JAW_HINGE),
+        "teeth_lower": geometry.teeth(upper=False),
     }
+    hinge, eye_right, eye_left = (face.warp(point) for point in (JAW_HINGE, EYE_CENTRE_RIGHT, EYE_CENTRE_LEFT))
+    origins = {"teeth_lower": hinge, "eye_right": eye_right, "eye_left": eye_left}
+    worn = {name: face.warp(solid.vertices) - origins.get(name, 0.0) for name, solid in solids.items()}
     pictures = {
         "skin.png": paint.skin(),
         "eye.png": paint.eye(),
@@ -71,8 +77,9 @@ def head(skin: Skin, width: int, height: int, samples: int) -> mujoco.MjModel:
         "teeth_upper.png": paint.teeth(upper=True),
         "teeth_lower.png": paint.teeth(upper=False),
     }
-    meshes = "".join(_mesh(name, solid) for name, solid in solids.items())
-    in_jaw = _numbers((np.array([0.0, -5.22, 2.75]) - JAW_HINGE) * METRES)
+    meshes = "".join(_mesh(name, solid._replace(vertices=worn[name])) for name, solid in solids.items())
+    throat, tongue = (face.warp(np.array(point)) for point in ([0.0, -5.0, 0.0], [0.0, -5.22, 2.75]))
+    cheek = face.warp(np.array([3.4, -5.3, 0.6]))  # its inside, which is seen past the throat when the head is turned
     return mujoco.MjModel.from_xml_string(
         f"""
     <mujoco model="face">
@@ -108,30 +115,37 @@ def head(skin: Skin, width: int, height: int, samples: int) -> mujoco.MjModel:
       </asset>
       <default><geom contype="0" conaffinity="0" mass="0"/></default>
       <worldbody>
-        <light pos="-0.4 0.5 0.8" dir="0.45 -0.45 -0.8" directional="true" diffuse="0.44 0.42 0.39"
-               specular="0.30 0.30 0.30" castshadow="false"/>
-        <light pos="0.8 0.1 0.4" dir="-0.9 -0.1 -0.4" directional="true" diffuse="0.13 0.14 0.17"
-               specular="0.15 0.15 0.16" castshadow="false"/>
-        <light pos="0 0.8 -0.4" dir="0 -0.85 0.35" directional="true" diffuse="0.22 0.23 0.25"
-               specular="0.35 0.35 0.36" castshadow="false"/>
-        <camera name="front" pos="0 0.006 0.76" xyaxes="1 0 0 0 1 0" fovy="22"/>
+        <body name="lamp" mocap="true">
+          <light pos="-0.4 0.5 0.8" dir="0.45 -0.45 -0.8" directional="true" diffuse="0.44 0.42 0.39"
+                 specular="0.30 0.30 0.30" castshadow="false"/>
+        </body>
+        <body name="studio" mocap="true">
+          <light pos="0.8 0.1 0.4" dir="-0.9 -0.1 -0.4" directional="true" diffuse="0.13 0.14 0.17"
+                 specular="0.15 0.15 0.16" castshadow="false"/>
+          <light pos="0 0.8 -0.4" dir="0 -0.85 0.35" directional="true" diffuse="0.22 0.23 0.25"
+                 specular="0.35 0.35 0.36" castshadow="false"/>
+          <camera name="front" pos="0 0.006 0.76" xyaxes="1 0 0 0 1 0" fovy="22"/>
+        </body>
         <geom type="mesh" mesh="skull" material="shell"/>
         <geom type="mesh" mesh="trim" material="metal"/>
         <geom type="mesh" mesh="ear_right" material="silicone"/>
         <geom type="mesh" mesh="ear_left" material="silicone"/>
         <geom type="mesh" mesh="neck" material="neck"/>
         <geom type="mesh" mesh="collar" material="graphite"/>
-        <geom type="mesh" mesh="eyeball" material="eye" pos="{_numbers(EYE_CENTRE_RIGHT * METRES)}"/>
-        <geom type="mesh" mesh="eyeball" material="eye" pos="{_numbers(EYE_CENTRE_LEFT * METRES)}"/>
+        <geom type="mesh" mesh="eye_right" material="eye" pos="{_numbers(eye_right * METRES)}"/>
+        <geom type="mesh" mesh="eye_left" material="eye" pos="{_numbers(eye_left * METRES)}"/>
         <geom type="mesh" mesh="teeth_upper" material="teeth_upper"/>
-        <geom type="ellipsoid" size="0.034 0.044 0.014" pos="0 -0.050 0.000" material="mouth"/>
-        <body name="jaw" mocap="true" pos="{_numbers(JAW_HINGE * METRES)}">
+        <geom type="ellipsoid" size="0.034 0.044 0.014" pos="{_numbers(throat * METRES)}" material="mouth"/>
+        <geom type="ellipsoid" size="0.002 0.025 0.012" pos="{_numbers(cheek * METRES)}" euler="0 20 0" material="mouth"/>
+        <geom type="ellipsoid" size="0.002 0.025 0.012" pos="{_numbers(cheek * TO_OTHER_SIDE * METRES)}" euler="0 -20 0"
+              material="mouth"/>
+        <body name="jaw" mocap="true" pos="{_numbers(hinge * METRES)}">
           <geom type="mesh" mesh="teeth_lower" material="teeth_lower"/>
-          <geom type="ellipsoid" size="0.0150 0.0048 0.0150" pos="{in_jaw}" material="tongue"/>
+          <geom type="ellipsoid" size="0.0150 0.0048 0.0150" pos="{_numbers((tongue - hinge) * METRES)}" material="tongue"/>
         </body>
       </worldbody>
       <deformable>
-        <skin name="face" material="skin" vertex="{_numbers(skin.rest * METRES)}" texcoord="{_numbers(skin.uv)}"
+        <skin name="face" material="skin" vertex="{_numbers(face.warp(skin.rest) * METRES)}" texcoord="{_numbers(skin.uv)}"
               face="{" ".join(map(str, skin.faces.ravel()))}">
           <bone body="world" bindpos="0 0 0" bindquat="1 0 0 0"
                 vertid="{" ".join(map(str, range(len(skin.rest))))}" vertweight="{"1 " * len(skin.rest)}"/>
@@ -155,10 +169,6 @@ def _welded_normals(solid: Solid) -> np.ndarray:
     _, first, which = np.unique(solid.vertices.round(6), axis=0, return_index=True, return_inverse=True)
     which = which.ravel()
     return geometry.normals(solid.vertices[first], which[solid.faces])[which]
-
-
-def _shifted(solid: Solid, by: np.ndarray) -> Solid:
-    return solid._replace(vertices=solid.vertices + by)
 
 
 def _numbers(array: np.ndarray) -> str:

@@ -4,7 +4,7 @@ import mujoco
 import numpy as np
 
 from ..face.metric import aligned
-from . import model, rig
+from . import faces, model, rig
 from .model import TIME_STEP, TRAVEL
 
 BACKLASH = 0.01  # of the stroke, to either side
@@ -13,18 +13,32 @@ BACKLASH = 0.01  # of the stroke, to either side
 class FaceSimulation:
     """Owns the servos' state. Time passes only in `advance`."""
 
-    def __init__(self, backlash: float = BACKLASH) -> None:
-        """At NEUTRAL, at rest. backlash: the play between a servo and its linkage, share of the stroke."""
+    def __init__(self, backlash: float = BACKLASH, noise: float = 0.0, seed: int = 0, face: str = "canonical") -> None:
+        """At NEUTRAL, at rest.
+
+        backlash: the play between a servo and its linkage; noise: the standard deviation of where a servo lands, anew for each
+        new command; both shares of the stroke. face: one of faces.FACES. Raises BadInputError for any other.
+        """
         self._model = model.servos()
         self._data = mujoco.MjData(self._model)
         self._backlash = backlash
+        self._noise = noise
+        self._random = np.random.default_rng(seed)
+        self._asked = np.full(len(rig.MOTORS), np.nan)
+        self._error = np.zeros(len(rig.MOTORS))  # of where each servo lands, share of the stroke
+        self.face = faces.named(face)
         self._owed = 0.0  # s asked for but not yet a whole step
         self._linkage = rig.NEUTRAL.copy()
         self.place(rig.NEUTRAL)
 
     def command(self, positions: np.ndarray) -> None:
-        """positions (11,) 0..1: what the servo controller asks for from now on."""
-        self._data.ctrl[:] = np.clip(positions, 0.0, 1.0) * TRAVEL
+        """positions (11,) 0..1: what the servo controller asks for from now on; NaN: no torque, the servo stays where it is."""
+        limp = np.isnan(positions)
+        asked = np.where(limp, self.positions, np.clip(positions, 0.0, 1.0))
+        drawn = self._noise * self._random.standard_normal(len(asked))
+        self._error = np.where(limp, 0.0, np.where(asked == self._asked, self._error, drawn))
+        self._asked = asked
+        self._data.ctrl[:] = np.clip(asked + self._error, 0.0, 1.0) * TRAVEL
 
     def advance(self, seconds: float) -> None:
         """Lets time pass, in whole steps of 2 ms; what is left counts for the next call."""
@@ -42,7 +56,7 @@ class FaceSimulation:
         return np.clip(self._linkage, 0.0, 1.0)
 
     def place(self, positions: np.ndarray) -> None:
-        """positions (11,) 0..1: are reached at once, without dynamics, and are the command from now on."""
+        """positions (11,) 0..1: are reached at once, without dynamics but with noise, and are the command from now on."""
         mujoco.mj_resetData(self._model, self._data)
         self.command(positions)
         self._data.qpos[:] = self._data.ctrl
@@ -53,4 +67,4 @@ class FaceSimulation:
 
     def landmarks(self) -> np.ndarray:
         """-> (468, 3) cm, metric face: the exact landmarks of the face as it is now."""
-        return aligned(rig.skinned(self.positions))
+        return aligned(self.face.warp(rig.skinned(self.positions)))

@@ -21,25 +21,29 @@ def film(
     sound_rate: int,
     sound_at: float,
     progress: Callable[[float], None],
+    face: str = "canonical",
 ) -> None:
     """Writes an MP4 that begins with the sound.
 
     moments (n,) s and positions (n, 11) in 0..1: where the servos were; sound (m,) int16 mono at sound_rate Hz, whose first
-    sample was heard at the moment sound_at; progress: called with the share done. A film that is not finished is removed.
+    sample was heard at the moment sound_at; progress: called with the share done; face: one of faces.FACES. A film that is not
+    finished is removed.
     """
     duration = len(sound) / sound_rate
 
     def watched() -> Iterator[np.ndarray]:
-        for at, picture in pictures(moments, positions, sound_at, duration):
+        for at, picture in pictures(moments, positions, sound_at, duration, face):
             yield picture
             progress(at / duration)
 
     write(path, watched(), FRAME_RATE, (WIDTH, HEIGHT), sound, sound_rate)
 
 
-def pictures(moments: np.ndarray, positions: np.ndarray, begin: float, duration: float) -> Iterator[tuple[float, np.ndarray]]:
+def pictures(
+    moments: np.ndarray, positions: np.ndarray, begin: float, duration: float, face: str
+) -> Iterator[tuple[float, np.ndarray]]:
     """Seconds since `begin` and the picture (480, 640, 3) uint8 then, frame by frame."""
-    simulation = FaceSimulation()
+    simulation = FaceSimulation(face=face)
     camera = Camera(simulation, WIDTH, HEIGHT)
     try:
         for frame in range(round(duration * FRAME_RATE)):

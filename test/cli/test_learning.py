@@ -6,9 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from lipsync_robot.face.landmarks import CANONICAL
+from lipsync_robot.face.mapping import Mapping
+from lipsync_robot.face.retarget import RobotFace
 from lipsync_robot.inference import Network
+from lipsync_robot.learning import shards
+from lipsync_robot.resources import resource
 
 COMMAND = str(Path(sys.prefix) / "bin" / "lipsync-robot")
 
@@ -36,14 +42,53 @@ def test_voices_become_a_representation(tmp_path: Path, recording: Path, make_so
 
 
 def test_the_twin_learns_its_face_by_two_commands(tmp_path: Path) -> None:
-    babbled = run(tmp_path, "babble", "--samples", "300", "--source", "exact", "--output", "runs/babble.npz")
+    babbled = run(tmp_path, "babble", "--samples", "300", "--source", "exact", "--picture", "covered/all.png")
     assert babbled.returncode == 0, babbled.stderr
+    assert (tmp_path / "covered/all.png").read_bytes().startswith(b"\x89PNG")
     files = ("--model", "twin.onnx", "--face", "twin.npz", "--output", "runs/inverse")
-    trained = run(tmp_path, "train", "inverse", "runs/babble.npz", *files, "--json")
+    trained = run(tmp_path, "train", "inverse", "runs/babble", "epochs=4", "combined=4000", *files, "--json")
     assert trained.returncode == 0, trained.stderr
     figures = json.loads(trained.stdout)  # and nothing else is on that channel
     assert figures["mae"] < figures["random_mae"]
     assert (tmp_path / "twin.npz").exists()
+
+
+@pytest.fixture
+def family(tmp_path: Path) -> Path:
+    """The corpus `people`, five of a clip each, and where they lie `prepared`; e is a test speaker, whose clip is damaged."""
+    found = []
+    for i, name in enumerate("abcde"):
+        faces = np.repeat(CANONICAL.vertices[None] * (1 + 0.02 * np.sin([i, 2 * i, 0])), 30, axis=0)
+        clip = shards.Clip(faces, 25.0, np.zeros((60, 80), np.float32))
+        found.append((shards.Entry(f"{name}/one", name, frames=30, frame_rate=25.0), clip))
+    (tmp_path / "prepared").mkdir()
+    shards.write(tmp_path / "prepared", 0, found)
+    shards.finish(tmp_path / "prepared", 1, [])
+    at = next(entry for entry in shards.entries(tmp_path / "prepared") if entry.person == "e")
+    with (tmp_path / "prepared" / "shard-00000.tar").open("r+b") as file:
+        file.seek(at.offset)
+        file.write(bytes(at.size))
+    (tmp_path / "people").mkdir()
+    splits = {"a": "train", "b": "train", "c": "train", "d": "val", "e": "test"}
+    rows = "".join(f"{name}\tone\t{split}\n" for name, split in splits.items())
+    (tmp_path / "people" / "splits.tsv").write_text(f"speaker\tclip\tsplit\n{rows}")
+    return tmp_path
+
+
+def test_a_mapping_is_learned_of_those_people_whom_the_corpus_names_for_it(family: Path) -> None:
+    babbled = run(family, "babble", "--samples", "100", "--source", "exact", "--output", "runs/babble")
+    assert babbled.returncode == 0, babbled.stderr
+    (family / "tiny.yaml").write_text("units: 8\nsteps: 20\n")
+    learn = ("train", "mapping", "prepared", "--babble", "runs/babble", "--output", "new/mapping.npz", "--config", "tiny.yaml")
+    trained = run(family, *learn, "--data", "people", "--json")
+    assert trained.returncode == 0, trained.stderr
+    figures = json.loads(trained.stdout)
+    assert set(figures) == {"error_cm", "unmapped_error_cm", "strangers_at_rest_cm", "unmapped_strangers_cm"}
+    robot = RobotFace.load(resource("models/twin_face.npz"))
+    assert np.isfinite(Mapping(family / "new/mapping.npz", robot)(CANONICAL.vertices)).all()
+    alone = run(family, *learn, "--data", "people", "--data", "people")
+    assert alone.returncode == 2
+    assert "1 prepared folders and 2 --data: name the corpus of each" in alone.stderr
 
 
 @pytest.mark.parametrize(
@@ -53,7 +98,7 @@ def test_the_twin_learns_its_face_by_two_commands(tmp_path: Path) -> None:
         (["data", "prepare", ".", "--output", "x"], "holds no video and no sound"),
         (["train", "apc", "nowhere.yaml"], "nowhere.yaml: no such file"),
         (["train", "apc", "bad.yaml"], "unknown setting 'epochz'. Did you mean 'epochs'?"),
-        (["babble", "--source", "dream"], "choose exact or camera"),
+        (["babble", "--source", "dream"], "is not one of 'camera', 'grey', 'exact'"),
         (["export", "nowhere", "--model", "x.onnx"], "nowhere/network.pt: no such file"),
         (["export", "nowhere", "--model", "."], "'.' is a directory"),
     ],

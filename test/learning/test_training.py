@@ -16,19 +16,16 @@ from lipsync_robot.learning import (
     apc,
     audio2landmark,
     augment,
-    babble,
     clips,
     comparisons,
     drawing,
     evaluation,
     export,
     finished,
-    inverse,
     sound,
 )
 from lipsync_robot.learning.networks import APC
 from lipsync_robot.learning.phones import PHONES
-from lipsync_robot.motors.inverse import InverseModel
 from lipsync_robot.resources import resource
 from lipsync_robot.speech.audio2landmark import Audio2Landmark
 
@@ -242,24 +239,3 @@ def test_augmented_voices_stay_speech_and_differ() -> None:
         assert changed.shape == mel.shape
         assert torch.isfinite(changed).all()
         assert not torch.allclose(changed[0], changed[1])
-
-
-def test_babble_teaches_the_twin_its_motors(robot, tmp_path: Path) -> None:
-    babble.babble(robot, 400, "exact", seed=0).save(tmp_path / "babble.npz")
-    data = babble.Babble.load(tmp_path / "babble.npz")
-    network, scores = inverse.train(inverse.InverseConfig(epochs=30, units=64), data, tmp_path / "run")
-    assert scores["mae"] < scores["nearest_neighbour_mae"] < scores["random_mae"]
-    export.inverse(network, robot.names, tmp_path / "inverse.onnx")
-    model = InverseModel(tmp_path / "inverse.onnx", robot.names)
-    with torch.no_grad():
-        expected = network(torch.from_numpy(data.landmarks[:1]).float())[0].numpy()
-    assert_allclose(model(data.landmarks[0]), expected, atol=1e-4)
-    with pytest.raises(BadInputError, match="was trained for the motors brow_outer"):
-        InverseModel(tmp_path / "inverse.onnx", ["jaw"])
-
-
-def test_a_camera_sees_what_the_twin_babbles(robot) -> None:
-    seen = babble.babble(robot, 10, "camera", seed=3)
-    exact = babble.babble(robot, 10, "exact", seed=3)
-    assert_allclose(seen.commands, exact.commands)
-    assert np.linalg.norm(seen.landmarks - exact.landmarks, axis=-1).mean() < 0.5  # cm

@@ -59,7 +59,7 @@ def ear() -> Iterator[Ear]:
 
 @pytest.fixture
 def start(patient: Path) -> Iterator[Callable[..., subprocess.Popen]]:
-    """start("retarget", "-p", "alpha_mouth:=0.5") -> its process, with patient settings; ended after the test."""
+    """start("retarget", "-p", "gain_mouth:=0.5") -> its process, with patient settings; ended after the test."""
     running: list[subprocess.Popen] = []
 
     def start_node(name: str, *arguments: str) -> subprocess.Popen:

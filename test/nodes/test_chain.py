@@ -61,10 +61,11 @@ def output(process: subprocess.Popen) -> str:
 @pytest.mark.parametrize(
     ("node", "arguments", "says"),
     [
-        ("retarget", ["-p", "retarget:alpha_mouht:=1.0"], "unknown parameter 'alpha_mouht'. Did you mean 'alpha_mouth'?"),
-        ("retarget", ["-p", "retarget:alpha_mouth:=9"], "'alpha_mouth' is 9.0; it goes from 0.0 to 3.0"),
-        ("retarget", ["-p", "retarget:alpha_mouth:=wide"], "'alpha_mouth' is 'wide'; give a float"),
+        ("retarget", ["-p", "retarget:gain_mouht:=1.0"], "unknown parameter 'gain_mouht'. Did you mean 'gain_mouth'?"),
+        ("retarget", ["-p", "retarget:gain_mouth:=9"], "'gain_mouth' is 9.0; it goes from 0.0 to 3.0"),
+        ("retarget", ["-p", "retarget:gain_mouth:=wide"], "'gain_mouth' is 'wide'; give a float"),
         ("retarget", ["-p", "retarget:robot_face:=models/none.npz"], "models/none.npz: no such file in this installation"),
+        ("retarget", ["-p", "retarget:mapping:=models/twin_face.npz"], "models/twin_face.npz: holds no directions"),
         ("inverse_model", ["-p", "inverse_model:providers:=[quantum]"], "unknown provider 'quantum'"),
         ("audio_file", ["-p", "audio_file:file:=/nowhere.wav"], "/nowhere.wav: no such file"),
         ("microphone", ["-p", "microphone:device:=no such ear"], "'no such ear': cannot record"),

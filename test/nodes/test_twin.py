@@ -41,3 +41,11 @@ def test_the_twin_plays_no_robot_of_another_build(start, tmp_path: Path) -> None
     assert "other.yaml: the twin cannot stand in for this robot: its motors are brow_outer, brow_inner" in said
     assert "Traceback" not in said
     assert twin.returncode == 2
+
+
+def test_a_face_that_the_twin_does_not_have_is_refused(start) -> None:
+    twin = start("twin", "-p", "twin:face:=mine")
+    said, _ = twin.communicate(timeout=60)
+    assert said.strip().endswith("the twin has no face 'mine'. Name one of canonical, other.")
+    assert "Traceback" not in said
+    assert twin.returncode == 2

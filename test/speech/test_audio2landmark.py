@@ -10,12 +10,12 @@ from numpy.testing import assert_allclose
 
 from lipsync_robot.audio.mel import SAMPLE_RATE, LogMel
 from lipsync_robot.face.landmarks import aperture
-from lipsync_robot.face.retarget import load_static
+from lipsync_robot.face.profile import HumanFace
 from lipsync_robot.inference import ModelError, Network
 from lipsync_robot.resources import resource
 from lipsync_robot.speech.audio2landmark import Audio2Landmark
 
-STATIC = load_static(resource("models/human_static.npy"))
+STATIC = HumanFace.load(resource("models/human_face.npz")).static
 
 
 @pytest.fixture(scope="module")

@@ -87,3 +87,54 @@ def test_landmarks_follow_the_jaw(face):
     face.command(opened)
     face.advance(0.5)
     assert face.landmarks()[152, 1] < chin - 1.0
+
+
+def landed(face: FaceSimulation, command: np.ndarray) -> np.ndarray:
+    face.command(command)
+    face.advance(0.5)
+    return face.positions
+
+
+def test_a_noisy_servo_lands_a_little_off_at_each_new_command_and_stays_there():
+    face = FaceSimulation(backlash=0.0, noise=0.005, seed=1)
+    goals = np.random.default_rng(0).uniform(0.2, 0.8, (100, 11))
+    errors = []
+    for goal in goals:
+        there = landed(face, goal)
+        assert_allclose(landed(face, goal), there, atol=1e-4)  # the same command is no new one
+        errors.append(there - goal)
+    assert np.std(errors) == pytest.approx(0.005, rel=0.1)
+    assert abs(np.mean(errors)) < 0.0006
+
+
+def test_a_servo_is_as_noisy_as_its_seed_says():
+    goal = np.full(11, 0.6)
+    one, again, another = (landed(FaceSimulation(noise=0.005, seed=seed), goal) for seed in (1, 1, 2))
+    assert_allclose(one, again, atol=0)
+    assert np.abs(one - another).max() > 1e-3
+
+
+def test_only_the_servo_that_is_told_something_new_moves():
+    face = FaceSimulation(backlash=0.0, noise=0.005)
+    before = landed(face, np.full(11, 0.5))
+    command = np.full(11, 0.5)
+    command[JAW] = 0.7
+    after = landed(face, command)
+    assert_allclose(np.delete(after, JAW), np.delete(before, JAW), atol=1e-4)
+    assert after[JAW] > 0.65
+
+
+def test_noise_leaves_no_servo_outside_its_stroke():
+    face = FaceSimulation(noise=0.1)
+    for end in (0.0, 1.0, 0.0, 1.0):
+        there = landed(face, np.full(11, end))
+        assert ((there >= 0) & (there <= 1)).all()
+        assert_allclose(there, end, atol=0.4)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.05])
+def test_a_servo_without_torque_stays_where_it_is(noise: float):
+    face = FaceSimulation(noise=noise)
+    before = landed(face, np.full(11, 0.7))
+    for _ in range(10):
+        assert_allclose(landed(face, np.full(11, np.nan)), before, atol=1e-9)

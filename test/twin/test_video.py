@@ -34,6 +34,12 @@ def test_has_every_frame_and_no_leftovers(film: Path) -> None:
     assert [path.name for path in film.parent.iterdir()] == [film.name]
 
 
+def test_shows_the_face_that_was_worn() -> None:
+    moments, poses = np.arange(2.0), np.tile(rig.NEUTRAL, (2, 1))
+    (_, canonical), (_, other) = (next(video.pictures(moments, poses, 0.0, 1.0, face)) for face in ("canonical", "other"))
+    assert (canonical != other).any()
+
+
 def test_the_sound_is_where_the_picture_is(film: Path) -> None:
     """Decoded by FFmpeg itself, which honours the container's edit list as a player does."""
     raw = subprocess.run(

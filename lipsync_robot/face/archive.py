@@ -1,0 +1,23 @@
+"""The .npz files that faces are kept in: read with one sentence for whatever is wrong with them."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import BadInputError
+
+
+def read(path: Path, names: tuple[str, ...], remedy: str) -> dict[str, np.ndarray]:
+    """All arrays of an .npz file as float64, those of these names surely among them. Raises BadInputError, with the remedy."""
+    try:
+        with np.load(path) as data:
+            arrays = {name: data[name].astype(float) for name in data.files}
+    except FileNotFoundError:
+        raise BadInputError(f"{path}: no such file. {remedy}") from None
+    except (AttributeError, EOFError, OSError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise BadInputError(f"{path}: is no .npz file of numbers. {remedy}") from error
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        raise BadInputError(f"{path}: holds no {', '.join(missing)}: it is of another kind, or of an earlier version. {remedy}")
+    return arrays

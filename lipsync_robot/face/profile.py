@@ -1,0 +1,50 @@
+"""What is known of one person's face: how it rests, and how far each region of it goes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import BadInputError
+from . import archive
+from .landmarks import POINTS, REGIONS, aperture, robot_landmarks
+from .reach import of_regions
+
+UNKNOWN = np.full(len(REGIONS), np.nan)
+
+
+@dataclass(frozen=True)
+class HumanFace:
+    static: np.ndarray  # (468, 3) cm at rest, metric face
+    reach: np.ndarray  # (4,) cm from rest, of each of REGIONS; NaN where it was never seen to move
+
+    @classmethod
+    def observed(cls, rest: np.ndarray, grimaces: np.ndarray | None = None) -> "HumanFace":
+        """rest (n, 468, 3) cm: a face that is mostly at rest or speaks; grimaces (m, 468, 3): one that goes as far as it can.
+        Without them its reach stays unknown."""
+        static = closed_mouth(rest)
+        if grimaces is None:
+            return cls(static, UNKNOWN)
+        return cls(static, of_regions(robot_landmarks(grimaces), robot_landmarks(static)))
+
+    @classmethod
+    def load(cls, path: Path) -> "HumanFace":
+        """What save wrote. Raises BadInputError."""
+        arrays = archive.read(path, ("static", "reach"), f"Make one: lipsync-robot calibrate neutral --output {path}")
+        face = cls(arrays["static"], arrays["reach"])
+        if face.static.shape != (POINTS, 3) or not np.isfinite(face.static).all():
+            raise BadInputError(f"{path}: its face at rest is {face.static.shape}, not {POINTS} finite points of x, y, z.")
+        if face.reach.shape != UNKNOWN.shape:
+            raise BadInputError(f"{path}: it holds the reach of {face.reach.size} regions, not of {', '.join(REGIONS)}.")
+        return face
+
+    def save(self, path: Path) -> None:
+        """Writes an .npz that load reads."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, static=self.static.astype(np.float32), reach=self.reach.astype(np.float32))
+
+
+def closed_mouth(faces: np.ndarray) -> np.ndarray:
+    """faces (n, 468, 3) -> (468, 3): the median of the quarter of them whose mouth is least open."""
+    opening = aperture(faces)
+    return np.median(faces[opening <= np.quantile(opening, 0.25)], axis=0).astype(np.float32)
