@@ -25,7 +25,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["lipsync_robot*"]),
-    package_data={"lipsync_robot.face": ["canonical.npz"]},
+    package_data={"lipsync_robot.face": ["canonical.npz"], "lipsync_robot.cli": ["study_page.html"]},
     data_files=[
         ("share/lipsync_robot", ["package.xml", "requirements.txt"]),
         *(entry for folder in ("config", "launch", "models", "samples") for entry in shared(folder)),

@@ -2,7 +2,7 @@
 
 import typer
 
-from . import babble, calibrate, data, doctor, evaluate, evaluate_robot, find_port, learning, motors, speak
+from . import babble, calibrate, data, doctor, evaluate, evaluate_robot, find_port, learning, motors, speak, study
 
 app = typer.Typer(
     help="Real-time control of animatronic faces: a face speaks in sync with the sound, with or without a robot.",
@@ -25,3 +25,4 @@ app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(data.data, name="data")
 app.add_typer(learning.train, name="train")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(study.app, name="study")

@@ -15,7 +15,7 @@ class VideoFileError(BadInputError):
 
 def frames(path: Path) -> Iterator[tuple[float, np.ndarray]]:
     """Pairs of the frame's moment in seconds from the first frame and its picture (h, w, 3) uint8 RGB."""
-    with _open(path) as container:
+    with opened(path) as container:
         first = None
         try:
             for frame in container.decode(video=0):
@@ -29,11 +29,12 @@ def frames(path: Path) -> Iterator[tuple[float, np.ndarray]]:
 
 def bit_rate_kbps(path: Path) -> float:
     """Of the picture, or of the whole file where its container does not tell them apart; nothing is decoded."""
-    with _open(path) as container:
+    with opened(path) as container:
         return (container.streams.video[0].bit_rate or container.bit_rate) / 1000
 
 
-def _open(path: Path) -> av.container.InputContainer:
+def opened(path: Path) -> av.container.InputContainer:
+    """A file with at least one video track, to be closed. Raises VideoFileError."""
     try:
         container = av.open(str(path))
     except (av.FFmpegError, OSError) as error:
