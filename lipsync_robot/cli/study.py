@@ -122,7 +122,7 @@ def count(
         return
     console = wide_console()
     console.print(f" {result['question']}   A {result['a']}   B {result['b']}")
-    console.print(f" people {result['participants']}, not through all pairs {result['unfinished']}, pairs {len(result['pairs'])}")
+    console.print(f" pairs {len(result['pairs'])}, people {result['participants']}, not done {result['unfinished']}")
     table = figure_table("", "A", "B", "no difference", "A of A and B", "95 %", "p")
     for name, each in {"all votes": result["overall"], "people": result["people"], **result["pairs"]}.items():
         table.add_row(name, *(str(each[choice]) for choice in ("a", "b", "none")), *_shares(each))
