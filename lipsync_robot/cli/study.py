@@ -72,7 +72,7 @@ def make(
     names = sorted(films_a.keys() & films_b.keys())
     if not names or a.resolve() == b.resolve():
         raise BadInputError(f"{a} and {b}: no MP4 of the one has its like in the other. Films of a pair bear the same name.")
-    looks = {name: _look_of_pair(films_a[name], films_b[name]) for name in track(names, "looking")}
+    looks = [_look_of_pair(films_a[name], films_b[name]) for name in track(names, "looking")]
     pairs = [votes.Pair(name, secrets.token_hex(6), secrets.token_hex(6)) for name in names]
     key = votes.Key(NOTE, secrets.token_hex(4), question, str(a), str(b), pairs)
     copies = {pair.a: films_a[pair.name] for pair in pairs} | {pair.b: films_b[pair.name] for pair in pairs}
@@ -81,7 +81,7 @@ def make(
         "title": title,
         "question": question,
         "control": min(control, len(pairs)),
-        "sound": any(look.sound for look in looks.values()),
+        "sound": any(look.sound for look in looks),
         "pairs": sorted(sorted((pair.a, pair.b)) for pair in pairs),
     }
     output.parent.mkdir(parents=True, exist_ok=True)
