@@ -64,6 +64,30 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def patient_eyes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The settings of mimic.yaml for a machine of any speed: a pose that is seconds late is still sent."""
+    settings = resource("config/mimic.yaml").read_text()
+    assert "lifetime_s: 0." in settings
+    path = tmp_path_factory.mktemp("settings") / "patient_eyes.yaml"
+    path.write_text(re.sub(r"lifetime_s: [\d.]+", "lifetime_s: 2.0", settings))
+    return path
+
+
+@pytest.fixture(scope="session")
+def person(tmp_path_factory: pytest.TempPathFactory, speech: np.ndarray) -> Path:
+    """Three seconds of somebody who speaks and raises the brows: the twin with its other face."""
+    said = (speech[3 * SAMPLE_RATE : 6 * SAMPLE_RATE] * 32767).astype(np.int16)
+    level = np.convolve(np.abs(said.astype(float)).reshape(-1, 800).mean(1), np.ones(6) / 6, "same")  # as fast as servos move
+    positions = np.tile(rig.NEUTRAL, (len(level), 1))
+    positions[:, rig.MOTORS.index("jaw")] = np.clip(level / level.max(), 0, 1)
+    for brow in ("brow_outer", "brow_inner"):
+        positions[:, rig.MOTORS.index(brow)] = 0.5 - 0.5 * np.cos(np.linspace(0, 4 * np.pi, len(level)))
+    path = tmp_path_factory.mktemp("person") / "person.mp4"
+    video.film(path, np.arange(len(level)) * 0.05, positions, said, SAMPLE_RATE, 0.0, lambda _: None, "other")
+    return path
+
+
+@pytest.fixture(scope="session")
 def opening() -> Callable[[np.ndarray], float]:
     """Servo positions (11,) of the twin -> how far its mouth is open, cm."""
     return lambda positions: float(aperture(aligned(rig.skinned(np.asarray(positions)))))

@@ -13,6 +13,7 @@ from ..errors import BadInputError
 from ..motors import description
 from ..resources import resource
 from .evaluate import Corpus, Json, Prepared, Split, clips_of, figure, figure_table, wide_console
+from .files import room_for
 from .robots import TWIN, robot_file
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def robot(
     from ..motors.inverse import InverseModel
     from ..vision.facemesh import FaceMesh
 
-    written = _prepared_for(picture, video)
+    written = room_for(picture, video)
     described = description.load(robot_file(TWIN))
     reach = RobotFace.load(face or resource("models/twin_face.npz"))
 
@@ -101,7 +102,7 @@ def inverse(
     from ..learning.babble import Source
     from ..motors.inverse import InverseModel
 
-    written = _prepared_for(picture)
+    written = room_for(picture)
     described = description.load(robot_file(TWIN))
     models: dict[Source, InverseModel] = {
         "exact": InverseModel(exact or resource(EXACT), described.names),
@@ -135,14 +136,6 @@ def _babble(folder: Path, robot: "Robot", source: str | None = None) -> "Babble"
     if source and data.plan.source != source:
         raise BadInputError(f"{folder}: was babbled with --source {data.plan.source}. Name one with --source {source}.")
     return data
-
-
-def _prepared_for(*paths: Path | None) -> list[Path]:
-    """Those that are to be written, whose folders now exist."""
-    written = [path for path in paths if path]
-    for path in written:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    return written
 
 
 def _tell(written: list[Path]) -> None:

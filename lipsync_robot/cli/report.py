@@ -41,11 +41,16 @@ def report(
         "peak_rss_mb": round(usage.peak_rss_mb, 1),
         "silent": figures["silent"],
         "providers": figures["providers"],
-        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}},
+        "versions": versions(),
     }
     if film is not None:
         result |= _film(console, recorder, figures["playback_delay_s"], figures["face"], film)
     return result
+
+
+def versions() -> dict[str, str]:
+    """Of what a run's figures depend on."""
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}}
 
 
 def _film(console: Console, recorder: RecorderNode, delay: float, face: str, path: Path) -> dict[str, Any]:

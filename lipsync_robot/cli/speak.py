@@ -1,7 +1,6 @@
 """`lipsync-robot speak`: the whole chain from sound to servos in one process, then the film and the report."""
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,10 +12,9 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from ..audio import files
 from ..errors import BadInputError
-from ..motors import description
-from ..motors.buses import open_bus
 from ..resources import resource
-from .robots import robot_file
+from .files import room_for
+from .robots import TWIN, Face, Inverse, Overrides, Port, RobotOption, of_robot, where
 from .usage import Usage
 
 CHAIN = ["motor_driver", "inverse_model", "retarget", "audio2landmark", "recorder"]
@@ -31,10 +29,10 @@ def speak(
     ] = None,
     mic: Annotated[bool, typer.Option("--mic", help="Speak along with the microphone until Ctrl-C.")] = False,
     device: Annotated[str, typer.Option(help="Microphone, by PortAudio's name or a part of it.")] = "",
-    robot: Annotated[str, typer.Option(help="Robot description: `twin`, or the path of a YAML file.")] = "twin",
-    port: Annotated[str | None, typer.Option(help="Serial port of a real robot, such as /dev/ttyACM0.")] = None,
-    inverse: Annotated[Path | None, typer.Option(help="The robot's own inverse model, of `train inverse`.")] = None,
-    face: Annotated[Path | None, typer.Option(help="The robot's own face, of `train inverse`.")] = None,
+    robot: RobotOption = TWIN,
+    port: Port = None,
+    inverse: Inverse = None,
+    face: Face = None,
     video: Annotated[Path | None, typer.Option(help="Film the twin into this MP4, with its sound.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
     config: Annotated[
@@ -56,14 +54,10 @@ def speak(
     twin = port is None
     if video and not twin:
         raise BadInputError("--video films the twin: leave out --port, or leave out --video.")
-    for path in (video, json_file):
-        _make_room(path)
+    written = room_for(video, json_file)
     if mic and file:
         raise BadInputError("speak either a file or the microphone, not both.")
-    overrides = _overrides(source, device, robot, port) | {"recorder": {"film": video is not None}}
-    for node, key, path in (("inverse_model", "model", inverse), ("retarget", "robot_face", face)):
-        if path is not None:
-            overrides.setdefault(node, {})[key] = str(path.resolve())
+    overrides = of_robot(robot, port, inverse, face) | _overrides(source, device) | {"recorder": {"film": video is not None}}
     settings = config or resource("config/speak.yaml")
 
     usage = Usage()
@@ -80,7 +74,7 @@ def speak(
     result = report(console, recorder, figures, usage, video)
     if json_file:
         json_file.write_text(json.dumps(result, indent=2) + "\n")
-    table(console, result, [path for path in (video, json_file) if path])
+    table(console, result, written)
 
 
 def _source(file: Path | None, mic: bool) -> Path | None:
@@ -92,33 +86,11 @@ def _source(file: Path | None, mic: bool) -> Path | None:
     return path.resolve()
 
 
-def _make_room(path: Path | None) -> None:
-    """Makes the folder that a file is to be written into, before anything is spoken. Raises BadInputError."""
-    if path is None:
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInputError(f"{path}: its folder cannot be made ({error.strerror}).") from error
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise BadInputError(f"{path}: cannot be written. Name a file in a folder of yours.")
+def _overrides(source: Path | None, device: str) -> Overrides:
+    return {"microphone": {"device": device}} if source is None else {"audio_file": {"file": str(source)}}
 
 
-def _overrides(source: Path | None, device: str, robot: str, port: str | None) -> dict[str, dict[str, Any]]:
-    overrides: dict[str, dict[str, Any]] = {"microphone": {"device": device}, "motor_driver": {"port": port or "twin"}}
-    if source is not None:
-        overrides["audio_file"] = {"file": str(source)}
-    if robot != "twin":
-        path = Path(robot).resolve()
-        for node in ("motor_driver", "inverse_model", "twin"):
-            overrides.setdefault(node, {})["robot"] = str(path)
-    if port is not None:
-        open_bus(description.load(robot_file(robot)), port).close()
-        overrides["motor_driver"]["port"] = str(Path(port).absolute())  # a link in /dev/serial/by-id outlives a replug
-    return overrides
-
-
-def _run(console: Console, source: Path | None, twin: bool, settings: Path, overrides: dict) -> tuple[Any, dict, bool]:
+def _run(console: Console, source: Path | None, twin: bool, settings: Path, overrides: Overrides) -> tuple[Any, dict, bool]:
     """Speaks -> the recorder with all it heard, what the nodes say of themselves, whether it was stopped from outside."""
     from ..nodes.composed import composed
 
@@ -134,9 +106,8 @@ def _run(console: Console, source: Path | None, twin: bool, settings: Path, over
             "face": nodes["twin"].face if twin else None,
             "providers": {"speech": speech.model.provider, "inverse": nodes["inverse_model"].model.provider},
         }
-        where = "twin (Maestro on a pty)" if twin else f"servos on {overrides['motor_driver']['port']}"
         console.print(
-            f" [bold]lipsync-robot[/bold]  {where} · look-ahead {1000 * speech.model.lookahead_s:.0f} ms · "
+            f" [bold]lipsync-robot[/bold]  {where(overrides)} · look-ahead {1000 * speech.model.lookahead_s:.0f} ms · "
             f"{speech.model.provider.upper()}"
         )
         try:

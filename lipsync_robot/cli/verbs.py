@@ -2,7 +2,7 @@
 
 import typer
 
-from . import babble, calibrate, data, doctor, evaluate, evaluate_robot, find_port, learning, motors, speak, study
+from . import babble, calibrate, data, doctor, evaluate, evaluate_robot, find_port, learning, mimic, motors, speak, study
 
 app = typer.Typer(
     help="Real-time control of animatronic faces: a face speaks in sync with the sound, with or without a robot.",
@@ -13,6 +13,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("speak")(speak.speak)
+app.command("mimic")(mimic.mimic)
 app.command("doctor")(doctor.doctor)
 app.command("find-port")(find_port.find_port)
 app.command("babble")(babble.babble)

@@ -33,6 +33,7 @@ LOWER_OVAL = [234, 93, 132, 58, 172, 136, 150, 149, 176, 148, CHIN,
 
 UPPER_LIP, LOWER_LIP = 13, 14  # the inner edge's midpoints: their distance is the aperture
 CORNER_RIGHT, CORNER_LEFT = 61, 291
+UPPER_LIDS, LOWER_LIDS = [159, 386], [145, 374]  # their edges' midpoints, right and left
 
 ROBOT = LIPS + EYE_RIGHT + EYE_LEFT + BROW_RIGHT + BROW_LEFT + LOWER_OVAL
 ROBOT_POINTS = len(ROBOT)
@@ -74,6 +75,16 @@ def robot_landmarks(face: np.ndarray) -> np.ndarray:
 def aperture(face: np.ndarray) -> np.ndarray:
     """face (..., 468, 3) cm -> (...) cm between the inner lips' midpoints."""
     return np.linalg.norm(face[..., UPPER_LIP, :] - face[..., LOWER_LIP, :], axis=-1)
+
+
+def eye_opening(face: np.ndarray) -> np.ndarray:
+    """face (..., 468, 3) cm -> (...) cm between the lids' midpoints, mean of both eyes."""
+    return np.linalg.norm(face[..., UPPER_LIDS, :] - face[..., LOWER_LIDS, :], axis=-1).mean(-1)
+
+
+def brow_height(face: np.ndarray) -> np.ndarray:
+    """face (..., 468, 3) cm, metric -> (...) cm above the metric face's origin, mean over both brows."""
+    return face[..., BROW_RIGHT + BROW_LEFT, 1].mean(-1)
 
 
 def mouth_width(face: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What is known of one person's face: how it rests, and how far each region of it goes."""
+"""What is known of one person's face: how it rests, and how far each region of it goes; and how a stranger's is learned."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,11 @@ from .landmarks import POINTS, REGIONS, aperture, robot_landmarks
 from .reach import of_regions
 
 UNKNOWN = np.full(len(REGIONS), np.nan)
+
+NOTED_S = 0.2  # between faces that are remembered of a stranger, at first
+MOST_NOTED = 256  # faces; then every other one is dropped, and they are noted half as often
+EASE_S = 1.0  # in which what is newly known of a face comes to count
+GONE_S = 2.0  # after so long without a face it may be another person's
 
 
 @dataclass(frozen=True)
@@ -48,3 +53,33 @@ def closed_mouth(faces: np.ndarray) -> np.ndarray:
     """faces (n, 468, 3) -> (468, 3): the median of the quarter of them whose mouth is least open."""
     opening = aperture(faces)
     return np.median(faces[opening <= np.quantile(opening, 0.25)], axis=0).astype(np.float32)
+
+
+class Stranger:
+    """A person of whom nothing was known: their face at rest, better known the longer they are watched.
+
+    The first face that is seen counts as one at rest, until there are better ones.
+    """
+
+    def __init__(self) -> None:
+        self._noted: list[np.ndarray] = []
+        self._seen = -np.inf  # s, when
+
+    def __call__(self, face: np.ndarray, moment: float) -> HumanFace:
+        """face (468, 3) cm at a moment in s -> what is known by then."""
+        passed, self._seen = moment - self._seen, moment
+        if not 0 <= passed <= GONE_S:
+            self._noted, self._every, self._at = [], NOTED_S, -np.inf
+            self._static = face.astype(np.float32)
+        if moment - self._at >= self._every:
+            self._note(face)
+            self._at = moment
+        self._static = self._static + (1 - np.exp(-passed / EASE_S)) * (self._known - self._static)
+        return HumanFace(self._static, UNKNOWN)
+
+    def _note(self, face: np.ndarray) -> None:
+        self._noted.append(face)
+        if len(self._noted) > MOST_NOTED:
+            del self._noted[1::2]
+            self._every *= 2
+        self._known = closed_mouth(np.array(self._noted))

@@ -59,14 +59,10 @@ class AudioFileNode(common.Configured):
 
     def _may_start(self) -> bool:
         if self._began is None:
-            if self._params.await_chain and not self._everybody_listens():
+            if self._params.await_chain and not self.heard_to_the_end(self._audio):
                 return False
             self._began = self.now() + START_S
         return True
-
-    def _everybody_listens(self) -> bool:
-        matched = self._audio.get_subscription_count() >= self.count_subscribers("audio")
-        return matched and all(self.count_publishers(topic) and self.count_subscribers(topic) for topic in common.CHAIN)
 
 
 def blocks(path: Path) -> Iterator[np.ndarray]:
@@ -81,16 +77,4 @@ def blocks(path: Path) -> Iterator[np.ndarray]:
             waiting = waiting[HOP:]
 
 
-def _main_node() -> AudioFileNode:
-    """As a process of its own it ends with the recording."""
-    node = AudioFileNode()
-
-    def end() -> None:
-        if node.finished:
-            raise SystemExit
-
-    node.create_timer(0.1, end)
-    return node
-
-
-main = common.run(_main_node)
+main = common.run_until_finished(AudioFileNode)

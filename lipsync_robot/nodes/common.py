@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 import rclpy
 from builtin_interfaces.msg import Time
@@ -16,6 +16,7 @@ from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor, Paramete
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from .. import settings
@@ -38,7 +39,7 @@ LOCAL = {
     "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4",
 }
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # ways in which a process is asked to end
-CHAIN = ("audio", "human/landmarks", "robot/landmarks", "motor/command")  # sound in, motion out
+TO_MOTION = ("human/landmarks", "robot/landmarks", "motor/command")  # the arrows from a face to the driver
 
 
 class ParameterError(BadInputError):
@@ -75,6 +76,11 @@ class Configured(Node):
     def now(self) -> float:
         """Seconds since the epoch: servos and sound cards know no simulated time."""
         return time.time()
+
+    def heard_to_the_end(self, source: Publisher) -> bool:
+        """Whether everybody who is to hear what this node publishes does, and every arrow on to the driver has two ends."""
+        matched = source.get_subscription_count() >= self.count_subscribers(source.topic_name) > 0
+        return matched and all(self.count_publishers(topic) and self.count_subscribers(topic) for topic in TO_MOTION)
 
     def _checked(self, field: dataclasses.Field, value: Any) -> Any:
         wanted = type(field.metadata["default"])
@@ -190,3 +196,27 @@ def run(node_class: Callable[[], Node]) -> Callable[[], None]:
             rclpy.try_shutdown()
 
     return main
+
+
+class Finite(Protocol):
+    """A node that has an end of its own."""
+
+    finished: bool
+
+    def create_timer(self, timer_period_sec: float, callback: Callable[[], None]) -> Any: ...
+
+
+def run_until_finished(node_class: Callable[[], Finite]) -> Callable[[], None]:
+    """As run; the process ends with what the node plays."""
+
+    def make() -> Any:
+        node = node_class()
+
+        def end() -> None:
+            if node.finished:
+                raise SystemExit
+
+        node.create_timer(0.1, end)
+        return node
+
+    return run(make)

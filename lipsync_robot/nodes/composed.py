@@ -1,5 +1,6 @@
 """The nodes of a launch file in one process and one thread: a hop between them costs a fraction of a millisecond."""
 
+import importlib
 import json
 import signal
 import time
@@ -15,26 +16,20 @@ from rclpy.signals import SignalHandlerOptions
 
 from .. import settings
 from . import common
-from .audio2landmark import Audio2LandmarkNode
-from .audio_file import AudioFileNode
-from .inverse_model import InverseModelNode
-from .microphone import MicrophoneNode
-from .motor_driver import MotorDriverNode
-from .recorder import RecorderNode
-from .retarget import RetargetNode
-from .speaker import SpeakerNode
-from .twin import TwinNode
 
-NODES: dict[str, Callable[[], Node]] = {
-    "twin": TwinNode,
-    "motor_driver": MotorDriverNode,
-    "inverse_model": InverseModelNode,
-    "retarget": RetargetNode,
-    "audio2landmark": Audio2LandmarkNode,
-    "speaker": SpeakerNode,
-    "microphone": MicrophoneNode,
-    "audio_file": AudioFileNode,
-    "recorder": RecorderNode,
+NODES = {
+    "twin": "TwinNode",
+    "motor_driver": "MotorDriverNode",
+    "inverse_model": "InverseModelNode",
+    "retarget": "RetargetNode",
+    "audio2landmark": "Audio2LandmarkNode",
+    "speaker": "SpeakerNode",
+    "microphone": "MicrophoneNode",
+    "audio_file": "AudioFileNode",
+    "camera": "CameraNode",
+    "face_landmarks": "FaceLandmarksNode",
+    "recorder": "RecorderNode",
+    "witness": "WitnessNode",
 }
 
 
@@ -50,8 +45,8 @@ class Composition:
         self.nodes: dict[str, Any] = {}
         self._executor = SingleThreadedExecutor()
 
-    def add(self, name: str) -> None:
-        node = NODES[name]()
+    def add(self, name: str, kind: Callable[[], Node]) -> None:
+        node = kind()
         self.nodes[name] = node
         self._executor.add_node(node)
         self._heed()
@@ -83,6 +78,8 @@ def composed(names: list[str], file: Path, overrides: dict[str, dict[str, Any]])
     keep the face from reaching neutral. Raises settings.SettingsError for a file that is no YAML.
     """
     common.stay_local()
+    # Only those: who speaks needs no FaceMesh. And all of them now: it takes seconds, in which a driver would wait.
+    kinds = {name: getattr(importlib.import_module(f".{name}", __package__), NODES[name]) for name in names}
     settings.read(file)  # says what is wrong in a sentence, which rclpy does not
     arguments = ["--ros-args", "--params-file", str(file), "--log-level", "warn"]
     for node, parameters in overrides.items():
@@ -97,8 +94,8 @@ def composed(names: list[str], file: Path, overrides: dict[str, dict[str, Any]])
                 signal.signal(ending, lambda number, _: signals.append(number))
         rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
         composition = Composition(signals)
-        for name in names:
-            composition.add(name)
+        for name, kind in kinds.items():
+            composition.add(name, kind)
         yield composition
     finally:
         for ending in common.ENDINGS:

@@ -6,9 +6,9 @@ import numpy as np
 
 from lipsync_robot.msg import FaceLandmarks, RobotLandmarks
 
-from ..face.landmarks import POINTS, REGIONS
+from ..face.landmarks import CANONICAL, POINTS, REGIONS
 from ..face.mapping import Mapping
-from ..face.profile import HumanFace
+from ..face.profile import UNKNOWN, HumanFace, Stranger
 from ..face.retarget import Retarget, RobotFace
 from . import common
 from .common import parameter
@@ -16,7 +16,9 @@ from .common import parameter
 
 @dataclass
 class Params:
-    human_face: str = parameter("models/human_face.npz", "The person: displacements count from their face at rest")
+    human_face: str = parameter(
+        "models/human_face.npz", "The person at rest; empty: whoever is seen, learned as they are watched"
+    )
     robot_face: str = parameter("models/twin_face.npz", "The robot's face at rest and its reach, from babbling")
     gain_mouth: float = parameter(1.0, "Of the lips' displacement, besides alpha: robot's reach over the human's", 0.0, 3.0)
     gain_jaw: float = parameter(1.0, "The same, of the jaw", 0.0, 3.0)
@@ -30,17 +32,22 @@ class RetargetNode(common.Configured):
         super().__init__("retarget")
         params = self.declare(Params)
         robot = RobotFace.load(common.shared_file(params.robot_face))
+        self._stranger = None if params.human_face or params.mapping else Stranger()
         self._retarget: Mapping | Retarget
         if params.mapping:
             self._retarget = Mapping(common.shared_file(params.mapping), robot)
         else:
-            human = HumanFace.load(common.shared_file(params.human_face))
+            known = params.human_face and HumanFace.load(common.shared_file(params.human_face))
+            human = known or HumanFace(CANONICAL.vertices, UNKNOWN)  # until somebody is seen
             self._retarget = Retarget(human, robot, {region: getattr(params, f"gain_{region}") for region in REGIONS})
         self._robot = self.create_publisher(RobotLandmarks, "robot/landmarks", common.MOTION)
         self.create_subscription(FaceLandmarks, "human/landmarks", self._on_face, common.MOTION)
 
     def _on_face(self, message: FaceLandmarks) -> None:
-        robot = self._retarget(message.points.reshape(POINTS, 3))
+        human = message.points.reshape(POINTS, 3)
+        if self._stranger and isinstance(self._retarget, Retarget):
+            self._retarget.human = self._stranger(human, common.seconds(message.header.stamp))
+        robot = self._retarget(human)
         self._robot.publish(RobotLandmarks(header=message.header, points=robot.astype(np.float32).ravel()))
 
 

@@ -4,7 +4,6 @@ import array
 import time
 from dataclasses import dataclass
 
-import numpy as np
 from sensor_msgs.msg import Image, JointState
 
 from ..motors import description, ports
@@ -13,7 +12,7 @@ from ..twin.camera import Camera
 from ..twin.controlled import VirtualController
 from ..twin.faces import FACES
 from ..twin.simulation import FaceSimulation
-from . import common
+from . import common, images
 from .common import parameter
 
 LONGEST_S = 0.5  # that is simulated at once: a process that was stopped for long must not catch up for minutes
@@ -90,12 +89,8 @@ class TwinNode(common.Configured):
             return
         if self._camera is None:
             self._camera = Camera(self._simulation, self._params.image_width, self._params.image_height)
-        picture = np.ascontiguousarray(self._camera.picture())
-        height, width, _ = picture.shape
-        message = Image(height=height, width=width, encoding="rgb8", step=3 * width)
-        message.header.stamp = common.to_stamp(self.now() - (time.monotonic() - self._simulated))
-        message.data = array.array("B", picture.tobytes())
-        self._images.publish(message)
+        moment = self.now() - (time.monotonic() - self._simulated)
+        self._images.publish(images.to_message(self._camera.picture(), moment))
 
 
 main = common.run(TwinNode)

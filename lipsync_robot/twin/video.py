@@ -40,14 +40,14 @@ def film(
 
 
 def pictures(
-    moments: np.ndarray, positions: np.ndarray, begin: float, duration: float, face: str
+    moments: np.ndarray, positions: np.ndarray, begin: float, duration: float, face: str, frame_rate: int = FRAME_RATE
 ) -> Iterator[tuple[float, np.ndarray]]:
     """Seconds since `begin` and the picture (480, 640, 3) uint8 then, frame by frame."""
     simulation = FaceSimulation(face=face)
     camera = Camera(simulation, WIDTH, HEIGHT)
     try:
-        for frame in range(round(duration * FRAME_RATE)):
-            at = frame / FRAME_RATE
+        for frame in range(round(duration * frame_rate)):
+            at = frame / frame_rate
             simulation.place(np.array([np.interp(begin + at, moments, motor) for motor in positions.T]))
             yield at, camera.picture()
     finally:

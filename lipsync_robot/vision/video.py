@@ -1,20 +1,24 @@
-"""Video files as a stream of pictures with their moments."""
+"""Video files, and folders of pictures, as a stream of pictures with their moments."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 
 from ..errors import BadInputError
+
+Frames = Iterator[tuple[float, np.ndarray]]  # s from the first frame, picture (h, w, 3) uint8 RGB
+PICTURES = {".bmp", ".jpeg", ".jpg", ".png"}
 
 
 class VideoFileError(BadInputError):
     """The file is missing, holds no picture, or cannot be decoded."""
 
 
-def frames(path: Path) -> Iterator[tuple[float, np.ndarray]]:
-    """Pairs of the frame's moment in seconds from the first frame and its picture (h, w, 3) uint8 RGB."""
+def frames(path: Path) -> Frames:
+    """A video file's. Raises VideoFileError."""
     with opened(path) as container:
         first = None
         try:
@@ -25,6 +29,24 @@ def frames(path: Path) -> Iterator[tuple[float, np.ndarray]]:
                 yield frame.time - first, frame.to_ndarray(format="rgb24")
         except av.FFmpegError as error:
             raise VideoFileError(f"{path}: the picture breaks off ({error.strerror}). Re-encode the file.") from error
+
+
+def duration_s(path: Path) -> float | None:
+    """Length as the container states it, in s; None where it does not say. Raises VideoFileError."""
+    with opened(path) as container:
+        return container.duration / av.time_base if container.duration else None
+
+
+def stills(folder: Path, rate_hz: float) -> Frames:
+    """A folder's pictures, in the order of their names, rate_hz a second. Raises VideoFileError."""
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
+    if not paths:
+        raise VideoFileError(f"{folder}: there is no picture in it ({', '.join(sorted(PICTURES))}).")
+    for k, path in enumerate(paths):
+        picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if picture is None:
+            raise VideoFileError(f"{path}: not a picture that can be read.")
+        yield k / rate_hz, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
 def bit_rate_kbps(path: Path) -> float:

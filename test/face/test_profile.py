@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 from lipsync_robot.errors import BadInputError
 from lipsync_robot.face.landmarks import CANONICAL, REGIONS, ROBOT, aperture
-from lipsync_robot.face.profile import UNKNOWN, HumanFace, closed_mouth
+from lipsync_robot.face.profile import GONE_S, MOST_NOTED, UNKNOWN, HumanFace, Stranger, closed_mouth
 from lipsync_robot.resources import resource
 
 REST = CANONICAL.vertices
@@ -76,3 +76,38 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     for name in ("face.npy", "text.npz", "empty.npz", "nothing.npz"):
         with pytest.raises(BadInputError, match=f"{name}: .*lipsync-robot calibrate neutral"):
             HumanFace.load(tmp_path / name)
+
+
+def test_a_stranger_who_is_met_with_an_open_mouth_is_soon_known_at_rest(speaking: np.ndarray) -> None:
+    stranger = Stranger()
+    begin = speaking[np.argsort(-aperture(speaking), kind="stable")]  # widest first
+    first = stranger(begin[0], 0.0)
+    assert aperture(first.static) > 1.0
+    for k in range(1, 8 * len(begin)):
+        known = stranger(begin[k % len(begin)], k / 25)
+    assert aperture(known.static) == pytest.approx(aperture(REST), abs=0.05)
+    assert np.isnan(known.reach).all()
+
+
+def test_what_is_known_of_a_stranger_never_jumps(speaking: np.ndarray) -> None:
+    stranger, last = Stranger(), None
+    for k, face in enumerate(speaking):
+        known = stranger(face, k / 25).static
+        if last is not None:
+            assert np.linalg.norm(known - last, axis=1).max() < 0.1  # cm in 40 ms
+        last = known
+
+
+def test_after_an_absence_it_is_somebody_else(speaking: np.ndarray) -> None:
+    stranger = Stranger()
+    for k in range(50):
+        stranger(speaking[k], k / 25)
+    other = speaking[50] * 1.1
+    assert_allclose(stranger(other, 2.0 + GONE_S).static, other, atol=1e-5)
+
+
+def test_a_stranger_is_still_known_after_more_faces_than_are_kept(speaking: np.ndarray) -> None:
+    stranger = Stranger()
+    for k in range(4 * MOST_NOTED):
+        known = stranger(speaking[k % len(speaking)], 1.9 * k)
+    assert aperture(known.static) == pytest.approx(aperture(REST), abs=0.05)

@@ -60,10 +60,20 @@ def ear() -> Iterator[Ear]:
 @pytest.fixture
 def start(patient: Path) -> Iterator[Callable[..., subprocess.Popen]]:
     """start("retarget", "-p", "gain_mouth:=0.5") -> its process, with patient settings; ended after the test."""
+    yield from started(patient)
+
+
+@pytest.fixture
+def watching(patient_eyes: Path) -> Iterator[Callable[..., subprocess.Popen]]:
+    """The same with the settings of mimic.yaml."""
+    yield from started(patient_eyes)
+
+
+def started(file: Path) -> Iterator[Callable[..., subprocess.Popen]]:
     running: list[subprocess.Popen] = []
 
     def start_node(name: str, *arguments: str) -> subprocess.Popen:
-        settings = ["--params-file", str(patient)]
+        settings = ["--params-file", str(file)]
         command = [str(PROGRAMS / name), "--ros-args", *settings, *arguments]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         running.append(process)

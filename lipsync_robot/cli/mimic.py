@@ -1,0 +1,143 @@
+"""`lipsync-robot mimic`: the chain from camera to servos in one process, then the film and the report."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+
+from ..errors import BadInputError
+from ..resources import resource
+from .files import room_for
+from .robots import TWIN, Face, Inverse, Overrides, Port, RobotOption, of_robot, where
+from .usage import Usage
+
+CHAIN = ["motor_driver", "inverse_model", "retarget"]
+EYES = ["face_landmarks", "recorder", "camera"]
+REFRESH_S = 0.1
+PATIENCE_S = 20.0  # for all nodes to find one another, and for a camera to give a picture
+AFTER_S = 0.5  # of the twin after the last picture
+
+CameraOption = Annotated[str, typer.Option("--camera", help="Camera by number, device or name; or a video file, or a folder.")]
+Person = Annotated[
+    Path | None, typer.Option("--person", help="Their face, of `calibrate neutral`; learned on sight if left out.")
+]
+Video = Annotated[Path | None, typer.Option(help="MP4 to write: person and twin side by side.")]
+Report = Annotated[Path | None, typer.Option("--json", help="Write the report here.")]
+Config = Annotated[
+    Path | None, typer.Option(envvar="LIPSYNC_CONFIG", help="Settings of all nodes, instead of the package's mimic.yaml.")
+]
+
+
+def mimic(
+    camera: CameraOption = "0",
+    person: Person = None,
+    robot: RobotOption = TWIN,
+    port: Port = None,
+    inverse: Inverse = None,
+    face: Face = None,
+    video: Video = None,
+    json_file: Report = None,
+    config: Config = None,
+) -> None:
+    """The face mirrors whoever is in front of the camera.
+
+    A face that is lost, turned away or blurred is not followed: the robot holds, then goes to neutral. Examples:
+
+      lipsync-robot mimic
+
+      lipsync-robot mimic --camera me.mp4 --video out/mimic.mp4 --json out/mimic.json
+
+      lipsync-robot mimic --camera 2 --port /dev/ttyACM0
+    """
+    console = Console(stderr=True, highlight=False)
+    twin = port is None
+    if video and not twin:
+        raise BadInputError("--video films the twin: leave out --port, or leave out --video.")
+    overrides = of_robot(robot, port, inverse, face)
+    written = room_for(video, json_file)
+    live = _proved(camera)
+    overrides["camera"] = {"source": camera if live else str(Path(camera).resolve())}
+    overrides["recorder"] = {"film": video is not None}
+    if person:
+        overrides.setdefault("retarget", {})["human_face"] = str(person.resolve())
+
+    usage = Usage()
+    settings = config or resource("config/mimic.yaml")
+    figures = _run(console, overrides, settings, twin, live, video is not None)
+    usage.stop()
+    if figures["stopped"] and not live:
+        console.print(" stopped; the face is at neutral" if figures["home"] else " stopped; the servos were out of reach")
+        raise KeyboardInterrupt
+    from .mirror_report import report, table
+
+    result = report(console, figures, usage, video, None if live else Path(camera))
+    if json_file:
+        json_file.write_text(json.dumps(result, indent=2) + "\n")
+    table(console, result, written)
+
+
+def _proved(source: str) -> bool:
+    """Whether it is a camera. Proves that it can be opened before anything is started. Raises BadInputError."""
+    from ..vision import camera, video
+
+    live = camera.is_camera(source)
+    if live:
+        with camera.Camera(source) as there:
+            there.picture()
+    elif not Path(source).is_dir():
+        next(video.frames(Path(source)))
+    return live
+
+
+def _run(console: Console, overrides: Overrides, settings: Path, twin: bool, live: bool, film: bool) -> dict[str, Any]:
+    """Mirrors -> the nodes with all that they know, and what must be asked of them while they live."""
+    from ..nodes.composed import composed
+
+    names = (["twin"] if twin else []) + CHAIN + ["witness"] * film + EYES
+    stopped = False
+    with composed(names, settings, overrides) as composition:
+        nodes = composition.nodes
+        driver = nodes["motor_driver"]
+        console.print(f" [bold]lipsync-robot[/bold]  {where(overrides)} · mirrors")
+        try:
+            if live:
+                console.print(" watching; Ctrl-C ends it")
+                while True:
+                    composition.spin(REFRESH_S)
+            _watch_film(console, composition, Path(overrides["camera"]["source"]))
+        except KeyboardInterrupt:
+            stopped = True
+        figures = {
+            "nodes": nodes,
+            "face": nodes["twin"].face if twin else None,
+            "punctuality": driver.punctuality.summary(),
+            "missed": driver.missed,
+            "stopped": stopped,
+        }
+    figures["home"] = driver.driver.at_neutral
+    return figures
+
+
+def _watch_film(console: Console, composition: Any, path: Path) -> None:
+    from ..vision import video
+
+    camera, eyes, driver = (composition.nodes[name] for name in ("camera", "face_landmarks", "motor_driver"))
+    total = None if path.is_dir() else video.duration_s(path)
+    columns = TextColumn(" watching {task.description} "), BarColumn(), TextColumn("{task.completed:.1f} s")
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(escape(path.name), total=total)
+        began = time.monotonic()
+        while not camera.finished:
+            composition.spin(REFRESH_S)
+            passed = time.monotonic() - began
+            if eyes.pictures:
+                progress.update(task, completed=min(passed, total or passed))
+            elif passed > PATIENCE_S:
+                reason = driver.driver.fault or "the nodes did not find one another: is UDP on this machine's loopback blocked?"
+                raise BadInputError(f"nothing could be seen within {PATIENCE_S:.0f} s: {reason}")
+        composition.spin(AFTER_S)

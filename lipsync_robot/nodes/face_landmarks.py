@@ -1,0 +1,93 @@
+"""Pictures -> the face of the person in front of the camera.   camera/image -> [face_landmarks] -> human/landmarks"""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from sensor_msgs.msg import Image
+
+from lipsync_robot.msg import FaceLandmarks
+
+from ..vision.gate import LEAST_SHARP, MOST_TURNED_DEG
+from ..vision.smoothing import NEAR_CM
+from ..vision.watch import Watcher
+from . import common, images
+from .common import parameter
+
+LOST_S = 0.25  # from which on a face that is not seen is worth a word; the driver goes home then
+
+
+@dataclass
+class Params:
+    faces: int = parameter(
+        2, "Among so many the nearest is followed; each picture with fewer costs 3 ms more than with 1", 1, 8
+    )
+    grey: bool = parameter(False, "Look at grey pictures with equalised histogram, which suits a robot's face")
+    most_turned_deg: float = parameter(MOST_TURNED_DEG, "A head turned farther from the camera is not followed", 0.0, 90.0)
+    least_sharp: float = parameter(LEAST_SHARP, "Blurred beyond this share of the usual sharpness is not used", 0.0, 1.0)
+    near_cm: float = parameter(NEAR_CM, "What moves less than this is steadied; 0 for no smoothing", 0.0, 1.0)
+
+
+class FaceLandmarksNode(common.Configured):
+    """A face that is lost is published no more: the driver holds, then goes home."""
+
+    def __init__(self) -> None:
+        super().__init__("face_landmarks")
+        params = self.declare(Params)
+        self._watcher = Watcher(**dataclasses.asdict(params))
+        self.pictures = self.found = 0
+        self._why, self._at = "no picture yet", self.now()  # why there is no face, and since when
+        self._told = False
+        self._faces = self.create_publisher(FaceLandmarks, "human/landmarks", common.MOTION)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.create_subscription(Image, "camera/image", self._on_image, common.IMAGE)
+        self.create_timer(1.0, self._diagnose)
+
+    def destroy_node(self) -> None:
+        if hasattr(self, "_watcher"):
+            self._watcher.close()
+        super().destroy_node()
+
+    def _on_image(self, message: Image) -> None:
+        moment = common.seconds(message.header.stamp)
+        try:
+            picture = images.from_message(message)
+        except images.ImageError as error:
+            self.get_logger().error(str(error), throttle_duration_sec=10.0)
+            return
+        face, why = self._watcher(picture, moment)
+        self.pictures += 1
+        self._note(why, moment)
+        if face is not None:
+            self.found += 1
+            out = FaceLandmarks(points=face.points.astype(np.float32).ravel())
+            out.header = message.header
+            self._faces.publish(out)
+
+    def _note(self, why: str, moment: float) -> None:
+        """Says when the face is lost, and when it is there again."""
+        if not why:
+            if self._told:
+                self.get_logger().info("the face is there again")
+            self._why, self._at, self._told = "", moment, False
+            return
+        self._why = why
+        if not self._told and moment - self._at > LOST_S:
+            self._told = True
+            self.get_logger().warn(f"the face is lost: {why}")
+
+    def _diagnose(self) -> None:
+        figures = {"pictures": self.pictures, "faces": self.found}
+        status = DiagnosticStatus(
+            level=DiagnosticStatus.WARN if self._why else DiagnosticStatus.OK,
+            name=self.get_fully_qualified_name(),
+            message=self._why or "following a face",
+            values=[KeyValue(key=key, value=str(value)) for key, value in figures.items()],
+        )
+        message = DiagnosticArray(status=[status])
+        message.header.stamp = common.to_stamp(self.now())
+        self._diagnostics.publish(message)
+
+
+main = common.run(FaceLandmarksNode)
