@@ -31,8 +31,9 @@ from lipsync_robot.twin import rig, video
 
 
 def pytest_configure() -> None:
-    """A suite that was started in the background has Ctrl-C ignored, and so would all the programs that it starts."""
+    """A suite in the background, or under nohup, has these signals ignored, and so would all the programs that it starts."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

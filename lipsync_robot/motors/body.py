@@ -71,7 +71,8 @@ class Body:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
             if kind is None:
-                self.go(self.robot.neutral)
+                while not self._driver.at_rest(self._time.now()):
+                    self._follow(self.robot.neutral)
         finally:
             self._driver.leave()
 

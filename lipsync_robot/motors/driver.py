@@ -17,6 +17,7 @@ ASK_EVERY_S = 0.1  # how often the bus is asked how it is, which also tells it t
 PATIENCE = 5  # answers in a row that may be missing or damaged before the bus counts as gone
 FARTHEST_S = 30.0  # a pose that is due later than this comes from a clock that is wrong
 FRESH_S = 5.0  # a fault that has not come back for so long is over
+ARRIVAL_S = 0.3  # that servos may trail what was sent: made limp before, they stand short of neutral
 
 
 class Sent(NamedTuple):
@@ -42,6 +43,7 @@ class Driver:
         self._schedule = Schedule()
         self._bus: Bus | None = None
         self._sent: np.ndarray | None = None  # the last positions on the wire
+        self._moved = now  # when these were last other than neutral
         self.started = self._ending = False  # started: motion may begin
         self._limp = False  # since it was stopped
         self._torque = True  # as wished for
@@ -74,7 +76,11 @@ class Driver:
     @property
     def longest_way_home_s(self) -> float:
         """Seconds after which a driver that was told to end is at neutral, a reconnection included."""
-        return float(1 / self._robot.max_speed.min()) + EASE_S + 2 * LAST_RETRY_S + self._robot.timeout_s
+        return float(1 / self._robot.max_speed.min()) + EASE_S + 2 * LAST_RETRY_S + self._robot.timeout_s + ARRIVAL_S
+
+    def at_rest(self, now: float) -> bool:
+        """Whether the servos, too, have had the time to come to neutral."""
+        return self.at_neutral and (self._sent is None or now - self._moved >= ARRIVAL_S)
 
     def command(self, pose: Pose, now: float) -> bool:
         """Queues a pose for its moment -> whether it was still worth it, and a pose of this robot."""
@@ -207,6 +213,8 @@ class Driver:
             self._stiff = True
         self.counts["frames"] += 1
         self._sent = positions
+        if not self.at_neutral:
+            self._moved = now
         return positions
 
     def _lose(self, fault: str, now: float) -> None:

@@ -124,7 +124,7 @@ class MotorDriverNode(common.Managed):
     def _go_home(self) -> None:
         self.driver.end()
         give_up = time.monotonic() + self.driver.longest_way_home_s
-        while not (self.driver.at_neutral or self.driver.guard.stopped) and time.monotonic() < give_up:
+        while not (self.driver.at_rest(now := time.monotonic()) or self.driver.guard.stopped) and now < give_up:
             time.sleep(1 / self._params.rate_hz)
             self._tick()
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lipsync_robot.motors.bus import BusError, Health, WhenSilent
 from lipsync_robot.motors.description import Robot
-from lipsync_robot.motors.driver import ASK_EVERY_S, FRESH_S, LAST_RETRY_S, PATIENCE, Driver
+from lipsync_robot.motors.driver import ARRIVAL_S, ASK_EVERY_S, FRESH_S, LAST_RETRY_S, PATIENCE, Driver
 from lipsync_robot.motors.guard import LONGEST_STEP_S
 from lipsync_robot.motors.schedule import Pose
 
@@ -268,6 +268,19 @@ def test_ended_it_goes_home_and_takes_no_further_command_until_it_is_started_aga
     driver.start()
     run(driver, 5.0, 6.0, OPEN)
     assert np.allclose(servos.wire[-1], OPEN)
+
+
+def test_it_rests_once_the_servos_have_had_the_time_to_follow_it_to_neutral(driver: Driver, robot: Robot) -> None:
+    assert driver.at_rest(0.0)  # it has moved nothing
+    run(driver, 0.0, 1.0, OPEN)
+    driver.end()
+    now = 1.0
+    while not driver.at_neutral:
+        assert not driver.at_rest(now)
+        driver.tick(now := now + TICK_S)
+    assert not driver.at_rest(now + ARRIVAL_S / 2)
+    assert driver.at_rest(now + ARRIVAL_S)
+    assert now + ARRIVAL_S < 1.0 + driver.longest_way_home_s
 
 
 def test_going_home_voids_what_is_pending_and_what_is_new_moves_again(driver: Driver, servos: Servos, robot: Robot) -> None:
