@@ -8,7 +8,7 @@ Preparing data, training and running use these same functions.
 import json
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +39,11 @@ class Signs:
     least_cm_s: float = 1.0
     least_cm_s2: float = 12.0
 
+    @property
+    def still_frames(self) -> int:
+        """Of the grid."""
+        return max(1, round(self.still_s * GRID_HZ))
+
 
 class Frame(NamedTuple):
     stamp: float  # s
@@ -59,7 +64,7 @@ def watched(faces: np.ndarray) -> np.ndarray:
 
 
 def averaged(frames: np.ndarray) -> np.ndarray:
-    """frames (n, ...) -> the same, each the mean of the last AVERAGED: AVERAGE_LAG frames late. The first stands for those before."""
+    """frames (n, ...) -> the same, each the mean of the last AVERAGED, so AVERAGE_LAG late; before them was the first."""
     before = np.repeat(frames[:1], AVERAGED - 1, axis=0)
     sums = np.cumsum(np.concatenate([before, frames]), axis=0, dtype=float)
     sums[AVERAGED:] -= sums[:-AVERAGED].copy()
@@ -117,12 +122,11 @@ class Onsets:
 
     def __init__(self, signs: Signs | None = None) -> None:
         self.signs = signs or Signs()
-        self._window = max(1, round(self.signs.still_s * GRID_HZ))
         self.reset()
 
     def reset(self) -> None:
         """Of a face that was lost nothing is known."""
-        self._frames: deque[Frame] = deque(maxlen=max(INPUT_FRAMES, self._window) + AVERAGED + 2)
+        self._frames: deque[Frame] = deque(maxlen=max(INPUT_FRAMES, self.signs.still_frames) + AVERAGED + 2)
         self.start: np.ndarray | None = None  # (468, 3) cm, where one is known and no expression has begun from it
         self._still_at = self._peak = 0.0
 
@@ -131,7 +135,7 @@ class Onsets:
         self._frames.append(frame)
         landmarks = averaged(watched(np.array([each.face for each in self._frames])))
         if self.is_still(landmarks):
-            self.start = np.mean([each.face for each in list(self._frames)[-self._window :]], axis=0)
+            self.start = np.mean([each.face for each in list(self._frames)[-self.signs.still_frames :]], axis=0)
             self._still_at, self._peak = frame.stamp, 0.0
             return None
         if self.start is None or frame.stamp - self._still_at > self.signs.fresh_s:
@@ -151,7 +155,7 @@ class Onsets:
 
     def is_still(self, landmarks: np.ndarray) -> bool:
         """landmarks (n, 81, 2) cm, averaged, the last n frames of the grid."""
-        return len(landmarks) > self._window + 1 and bool((speeds(landmarks)[-self._window :] < self.signs.still_cm_s).all())
+        return len(landmarks) > self.signs.still_frames + 1 and bool((speeds(landmarks)[-self.signs.still_frames :] < self.signs.still_cm_s).all())
 
 
 @dataclass(frozen=True)
@@ -206,7 +210,7 @@ class Predictor:
         return onset.faces[-1] + ahead
 
     def __call__(self, points: np.ndarray, stamp: float) -> np.ndarray:
-        """points (468, 3) cm, metric face, seen at stamp (s) -> (468, 3) cm to be shown. A stamp that jumps is of another face."""
+        """points (468, 3) cm, metric face, seen at stamp (s) -> (468, 3) cm to be shown. One that jumps is of another face."""
         if self._stamp is not None and not 0 <= stamp - self._stamp <= LARGEST_GAP_S:
             self.reset()
         self._stamp = stamp
