@@ -96,7 +96,9 @@ def load(folder: Path) -> list[Clip]:
         except (KeyError, OSError, ValueError) as error:
             raise BadInputError(f"{path}: is not what `data expressions` writes. Remove it, and run that again.") from error
     if not clips:
-        raise BadInputError(f"{folder}: no face was followed here. Run: lipsync-robot data expressions VIDEOS --output {folder}")
+        raise BadInputError(
+            f"{folder}: no face was followed here. Run: lipsync-robot data expressions VIDEOS --output {folder}"
+        )
     return clips
 
 

@@ -58,6 +58,14 @@ class Onset(NamedTuple):
     stamp: float  # s, of that last one
 
 
+class Anticipated(NamedTuple):
+    """What was foretold of an expression."""
+
+    stamp: float  # s, of the frame at which it was
+    onset: Onset
+    face: np.ndarray  # (468, 3) cm, expected at its peak
+
+
 def watched(faces: np.ndarray) -> np.ndarray:
     """faces (..., 468, 3) cm -> (..., 81, 2) cm: the robot's landmarks but the eyes."""
     return faces[..., WATCHED, :2]
@@ -155,7 +163,9 @@ class Onsets:
 
     def is_still(self, landmarks: np.ndarray) -> bool:
         """landmarks (n, 81, 2) cm, averaged, the last n frames of the grid."""
-        return len(landmarks) > self.signs.still_frames + 1 and bool((speeds(landmarks)[-self.signs.still_frames :] < self.signs.still_cm_s).all())
+        return len(landmarks) > self.signs.still_frames + 1 and bool(
+            (speeds(landmarks)[-self.signs.still_frames :] < self.signs.still_cm_s).all()
+        )
 
 
 @dataclass(frozen=True)
@@ -183,6 +193,7 @@ class Predictor:
         self.manners = manners or Manners()
         self._onsets = Onsets(signs)
         self.fired: list[float] = []  # s, the stamps at which an expression was known to have begun
+        self.latest: Anticipated | None = None
         self.reset()
 
     @property
@@ -218,7 +229,8 @@ class Predictor:
             onset = self._onsets(frame)
             if onset is not None:
                 self.fired.append(stamp)
-                before, self._wait = self._offset(points, stamp), _Wait(onset, self.expected(onset))
+                self.latest = Anticipated(stamp, onset, self.expected(onset))
+                before, self._wait = self._offset(points, stamp), _Wait(onset, self.latest.face)
                 self._begin(before, self.manners.ease_s, points, stamp)
             elif self._wait is not None and self._wait.is_over(frame, self.manners):
                 before, self._wait = self._offset(points, stamp), None
