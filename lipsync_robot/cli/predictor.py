@@ -140,24 +140,22 @@ def _count(config: "PredictorConfig", clips: "list[Clip]") -> int:
 
 def _show(report: dict[str, Any]) -> None:
     console = wide_console()
-    missed, minutes = report["sequences_missed"], report["minutes"]
-    console.print(
-        f" {report['sequences']} expressions told and {missed} missed, people {len(report['people'])}; {minutes:.1f} min"
-    )
+    missed, people, minutes = report["sequences_missed"], len(report["people"]), report["minutes"]
+    console.print(f" {report['sequences']} expressions told and {missed} missed, people {people}; {minutes:.1f} min")
     table = figure_table("error at the peak, cm", "mean", "95 %")
     for name, value in {"predictor": report["predictor"], **report["baselines"]}.items():
         low, high = report["intervals"][name]
         table.add_row(name, figure(value), f"{figure(low)}…{figure(high)}")
     console.print(table)
     low, high = report["intervals"]["improvement_over_best_baseline"]
-    gain = f"{report['improvement_over_best_baseline']:.1%} better than {report['best_baseline']}"
+    gain = f"{report['improvement_over_best_baseline']:+.1%} over {report['best_baseline'].replace('_', ' ')}"
     console.print(f" {gain} ({low:.1%}…{high:.1%} in 95 of 100 other draws of people)")
     lead = report["lead_ms"]
     console.print(f" lead {lead['median']:.0f} ms (10 % below {lead['p10']:.0f}, 10 % above {lead['p90']:.0f})")
     false, never = report["false_fires_per_minute"], report["missed_fires_per_minute"]
     console.print(f" {false:.1f} false and {never:.1f} missed onsets a minute")
     methods = ("predictor", *report["baselines"])
-    people = figure_table("people", "expressions", *(name.replace("_", " ") for name in methods))
+    persons = figure_table("people", "expressions", *(name.replace("_", " ") for name in methods))
     for person, figures in report["people"].items():
-        people.add_row(person, str(figures["sequences"]), *(figure(figures[name]) for name in methods))
-    console.print(people)
+        persons.add_row(person, str(figures["sequences"]), *(figure(figures[name]) for name in methods))
+    console.print(persons)

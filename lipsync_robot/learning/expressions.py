@@ -60,13 +60,13 @@ class Expression(NamedTuple):
 def follow(corpus: Path, output: Path, split: str | None) -> None:
     """Writes what FaceMesh sees in each video of a corpus, or of a split of it; clips that are there are kept."""
     rows = table(corpus) or {}
-    if split and split not in {row.split for row in rows.values()}:
+    chosen = {name for name, row in rows.items() if row.split == split}
+    wanted = [each for each in recordings(corpus) if not split or each.name in chosen]
+    if not wanted:
         raise BadInputError(f"{corpus}: no clip of split {split!r}. Choose one that its table names, or none.")
-    wanted = [each for each in recordings(corpus) if not split or (each.name in rows and rows[each.name].split == split)]
     places = layout(corpus)
     for recording in track(wanted, "following"):
-        path = output / f"{recording.name}.npz"
-        if path.exists():
+        if (output / f"{recording.name}.npz").exists():
             continue
         stamps, faces, last = [], [], 0.0
         mesh = FaceMesh()
@@ -74,14 +74,21 @@ def follow(corpus: Path, output: Path, split: str | None) -> None:
             face = mesh(picture)
             if face is not None:
                 stamps.append(last)
-                faces.append((face.points - CANONICAL.vertices).astype(np.float16))  # rounds by less than 0.001 cm
+                faces.append(face.points)
         mesh.close()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
-            offsets = np.array(faces, np.float16).reshape(-1, *CANONICAL.vertices.shape)
-            np.savez_compressed(file, person=recording.person, seconds=last, stamps=np.array(stamps), offsets=offsets)
-        os.replace(partial, path)
+        seen = np.array(faces, np.float32).reshape(-1, *CANONICAL.vertices.shape)
+        save(Clip(recording.name, recording.person, last, np.array(stamps), seen), output)
+
+
+def save(clip: Clip, folder: Path) -> None:
+    """Writes a file that load reads, whole or not at all; faces as offsets, float16, which rounds by less than 0.001 cm."""
+    path = folder / f"{clip.name}.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        offsets = (clip.faces - CANONICAL.vertices).astype(np.float16)
+        np.savez_compressed(file, person=clip.person, seconds=clip.seconds, stamps=clip.stamps, offsets=offsets)
+    os.replace(partial, path)
 
 
 def load(folder: Path) -> list[Clip]:
@@ -96,9 +103,7 @@ def load(folder: Path) -> list[Clip]:
         except (KeyError, OSError, ValueError) as error:
             raise BadInputError(f"{path}: is not what `data expressions` writes. Remove it, and run that again.") from error
     if not clips:
-        raise BadInputError(
-            f"{folder}: no face was followed here. Run: lipsync-robot data expressions VIDEOS --output {folder}"
-        )
+        raise BadInputError(f"{folder}: holds no followed face. Run: lipsync-robot data expressions VIDEOS --output {folder}")
     return clips
 
 

@@ -241,5 +241,5 @@ class Anticipation(nn.Module):
         return (gains[:, None] @ ways)[:, 0]
 
     def forward(self, displacements: Tensor) -> Tensor:
-        """displacements (batch, INPUT_FRAMES, 468, 3) cm from the start, on the grid -> (batch, 468, 3) cm from the last face."""
+        """displacements (batch, INPUT_FRAMES, 468, 3) cm from the start -> (batch, 468, 3) cm from the last face."""
         return (self.ahead(displacements.flatten(2) @ self.see) @ self.show).unflatten(-1, (POINTS, 3))

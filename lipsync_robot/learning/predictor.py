@@ -50,7 +50,7 @@ class Examples(NamedTuple):
 
 def mirrored(faces: np.ndarray) -> np.ndarray:
     """faces or displacements (..., 468, 3) cm -> the same of the mirrored face."""
-    return faces[..., MIRROR, :] * (-1, 1, 1)
+    return faces[..., MIRROR, :] * np.array((-1, 1, 1), faces.dtype)
 
 
 def train(config: PredictorConfig, clips: list[Clip]) -> Anticipation:
@@ -61,9 +61,9 @@ def train(config: PredictorConfig, clips: list[Clip]) -> Anticipation:
     weight = np.full((POINTS, 3), config.others)
     weight[ROBOT, :2] = 1.0
     weight[LIDS] = 0.0  # nobody foretells a blink
-    moves = np.concatenate([data.moved[:, -1], data.moved[:, -1] + data.ahead]) * weight
-    _, _, motions = np.linalg.svd(moves.reshape(len(moves), -1), full_matrices=False)
-    motions = motions[: config.motions]
+    moves = (np.concatenate([data.moved[:, -1], data.moved[:, -1] + data.ahead]) * weight).reshape(-1, weight.size)
+    _, motions = np.linalg.eigh(moves.T @ moves)
+    motions = motions[:, : -config.motions - 1 : -1].T  # (motions, 468 * 3), those that the most is done by
     network.see.copy_(torch.from_numpy(motions.T * weight.reshape(-1, 1)))
     network.show.copy_(torch.from_numpy(np.divide(motions, weight.ravel(), where=weight.ravel() > 0, out=0 * motions)))
     moved = torch.from_numpy(data.moved.reshape(len(data.moved), INPUT_FRAMES, -1)).float() @ network.see
@@ -100,7 +100,7 @@ def examples(config: PredictorConfig, clips: list[Clip]) -> Examples:
             pairs += list(_examples(expression, config.signs))
     if count < FEWEST:
         raise BadInputError(f"The clips show {count} expressions: {FEWEST} are the fewest to learn from.")
-    moved, ahead = (np.array(each) for each in zip(*pairs, strict=True))
+    moved, ahead = (np.array(each, np.float32) for each in zip(*pairs, strict=True))
     return Examples(np.concatenate([moved, mirrored(moved)]), np.concatenate([ahead, mirrored(ahead)]))
 
 

@@ -43,9 +43,6 @@ class Watched(NamedTuple):
     missed: int  # expressions that were not told before their peak
     minutes: float
 
-    def __add__(self, other: "Watched") -> "Watched":  # type: ignore[override]
-        return Watched(*(mine + its for mine, its in zip(self, other, strict=True)))
-
 
 class Result(NamedTuple):
     watched: Watched
@@ -53,8 +50,8 @@ class Result(NamedTuple):
 
 
 def watch(clips: list[Clip], model: Predictor, signs: Signs, limits: Limits) -> Watched:
-    """Streams the clips, frame by frame as they were seen. signs: by which expressions are counted, whatever the model's are."""
-    total = Watched([], 0, 0, 0.0)
+    """Streams the clips, frame by frame as they were seen. signs: by which expressions are counted."""
+    found = []
     for clip in clips:
         model.reset()
         told = []
@@ -70,8 +67,15 @@ def watch(clips: list[Clip], model: Predictor, signs: Signs, limits: Limits) -> 
             if its:
                 foretold.append(Foretold(clip.person, its[0], peak - its[0].stamp, expression.before[-1]))
             missed += not its
-        total += Watched(foretold, len(told) - len(foretold), missed, clip.seconds / 60)
-    return total
+        found.append(Watched(foretold, len(told) - len(foretold), missed, clip.seconds / 60))
+    return together(found)
+
+
+def together(some: list[Watched]) -> Watched:
+    foretold = [it for each in some for it in each.foretold]
+    return Watched(
+        foretold, sum(each.false for each in some), sum(each.missed for each in some), sum(each.minutes for each in some)
+    )
 
 
 def errors(faces: np.ndarray, true: np.ndarray) -> np.ndarray:
@@ -121,23 +125,25 @@ def _window(it: Foretold) -> np.ndarray:
 
 def left_out(config: predictor.PredictorConfig, people: list[str], clips: list[Clip], also: list[Clip]) -> Result:
     """Each person by a predictor that was trained on the others and on the clips of `also`."""
-    results = []
+    results: list[Result] = []
+    everybody: dict[str, Watched] = {}  # what the baselines know; onsets are the same whatever the network
     with tempfile.TemporaryDirectory() as folder:
         for person in people:
             others = [clip for clip in clips if clip.person != person] + also
             path = Path(folder) / "predictor.onnx"
             export.predictor(predictor.train(config, others), config.signs, path)
             model = Predictor(path, providers=("cpu",))
+            everybody = everybody or {clip.name: watch([clip], model, config.signs, config.limits) for clip in clips + also}
             theirs = watch([clip for clip in clips if clip.person == person], model, config.signs, config.limits)
-            if theirs.foretold:
-                results.append(scored(theirs, watch(others, model, config.signs, config.limits)))
-            else:
-                results.append(Result(theirs, {}))
+            known = together([everybody[clip.name] for clip in others])
+            results.append(scored(theirs, known) if theirs.foretold else Result(theirs, {}))
     methods = next((each.errors for each in results if each.errors), None)
     if methods is None:
         raise BadInputError("No expression was told before its peak: there is nothing to score.")
-    watched_all = sum((each.watched for each in results), Watched([], 0, 0, 0.0))
-    return Result(watched_all, {name: np.concatenate([r.errors[name] for r in results if r.errors]) for name in methods})
+    return Result(
+        together([each.watched for each in results]),
+        {name: np.concatenate([r.errors[name] for r in results if r.errors]) for name in methods},
+    )
 
 
 def report(result: Result) -> dict[str, Any]:

@@ -49,7 +49,8 @@ def _curve(brush: ImageDraw.ImageDraw, top: int, clip: Clip, config: PredictorCo
     for cm in np.arange(0, highest, 0.25).tolist():
         brush.text((LEFT - 6, at(0, cm / highest)[1]), f"{cm:.2f}", INK, font(13), anchor="rm")
     pull = acceleration(way)
-    pull[np.diff(origin[:, 0, 0], prepend=origin[0, 0, 0]) != 0] = 0  # where the distance jumps to another start
+    jumps = np.flatnonzero(np.diff(starts)) + 1  # of the distance, to another start
+    pull[np.clip(jumps[:, None] + (-1, 0), 0, len(pull) - 1)] = 0
     pull = np.clip(pull / max(1.0, float(np.percentile(np.abs(pull), 99))), -1, 1)
     brush.line([at(i, 0.5 + value / 2) for i, value in enumerate(pull.tolist())], fill=OTHER)
     brush.line([at(i, value / highest) for i, value in enumerate(way.tolist())], fill=TRUE, width=2, joint="curve")

@@ -33,11 +33,11 @@ class Signs:
     """By what a still face and the beginning of an expression are known."""
 
     still_s: float = 0.16  # that a face is still for, to be a start
-    still_cm_s: float = 1.0  # mean speed of the landmarks that is stillness yet
+    still_cm_s: float = 0.8  # mean speed of the landmarks that is stillness yet
     fresh_s: float = 1.0  # after it was last still, that a start is good for
     least_cm: float = 0.05  # from the start, at the onset
     least_cm_s: float = 1.0
-    least_cm_s2: float = 12.0
+    least_cm_s2: float = 5.0
 
     @property
     def still_frames(self) -> int:
@@ -163,8 +163,9 @@ class Onsets:
 
     def is_still(self, landmarks: np.ndarray) -> bool:
         """landmarks (n, 81, 2) cm, averaged, the last n frames of the grid."""
-        return len(landmarks) > self.signs.still_frames + 1 and bool(
-            (speeds(landmarks)[-self.signs.still_frames :] < self.signs.still_cm_s).all()
+        frames = self.signs.still_frames
+        return len(landmarks) > max(frames + 1, INPUT_FRAMES) and bool(
+            (speeds(landmarks)[-frames:] < self.signs.still_cm_s).all()
         )
 
 
