@@ -137,6 +137,25 @@ def prepared(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
+@pytest.fixture(scope="session")
+def people() -> list:
+    """Four people who act, as `data expressions` follows them: each smiles, gapes and sneers."""
+    from vision.acting import person
+
+    return [person(name, seed) for seed, name in enumerate("abcd")]
+
+
+@pytest.fixture(scope="session")
+def foreteller(people: list, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A predictor that was trained on the first three of them."""
+    from lipsync_robot.learning import export, predictor
+
+    config = predictor.PredictorConfig(steps=300)
+    path = tmp_path_factory.mktemp("predictor") / "predictor.onnx"
+    export.predictor(predictor.train(config, people[:3]), config.signs, path)
+    return path
+
+
 @pytest.fixture
 def virtual_microphone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """PulseAudio whose microphone hears what is played into `nowhere` -> the environment in which paplay finds it."""

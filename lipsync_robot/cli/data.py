@@ -79,3 +79,46 @@ def prepare(
     else:
         raise BadInputError(f"{folder}: holds no video and no sound. docs/training.md shows how a corpus is laid out.")
     console.print(f" wrote {output}")
+
+
+@data.command("expressions")
+def expressions(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A corpus, or any folder of videos of faces.")],
+    output: Annotated[Path, typer.Option(help="The folder to write a file for each clip to.")],
+    split: Annotated[str | None, typer.Option(help="Only clips that the corpus's table puts into this split.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="PNG to write: distance and acceleration, expressions marked.")] = None,
+) -> None:
+    """Videos to expressions that go from a stable start to one clear peak, for `train predictor`.
+
+    A person is the corpus's table's, else the first folder of a clip's name, or the
+    clip. Repeat an interrupted command: clips that are there are kept.
+    """
+    from collections import Counter
+
+    from ..learning import corpus
+    from ..learning import expressions as learned
+    from .predictor import configured
+
+    console = Console(stderr=True, highlight=False)
+    if not folder.is_dir():
+        raise BadInputError(f"{folder}: no such folder.")
+    if not corpus.has_video(folder):
+        raise BadInputError(f"{folder}: holds no video. docs/training.md shows how a corpus is laid out.")
+    config = configured()
+    learned.follow(folder, output, split)
+    clips = learned.load(output)
+    sorted_out = [learned.expressions(clip, config.signs, config.limits) for clip in clips]
+    kept, dropped = sum(len(each) for each, _ in sorted_out), sum((each for _, each in sorted_out), Counter[str]())
+    people, minutes = len({clip.person for clip in clips}), sum(clip.seconds for clip in clips) / 60
+    console.print(f" kept    {kept} expressions, people {people}, clips {len(clips)}, {minutes:.1f} min")
+    for reason, count in dropped.most_common():
+        console.print(f" dropped {count}: {reason}")
+    for clip in clips:
+        if not len(clip.stamps):
+            console.print(f" no face in {clip.name}")
+    if picture:
+        from ..learning import predictor_pictures
+
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        predictor_pictures.curves(picture, clips, config)
+    console.print(f" wrote {output}")

@@ -2,7 +2,21 @@
 
 import typer
 
-from . import babble, calibrate, data, doctor, evaluate, evaluate_robot, find_port, learning, mimic, motors, speak, study
+from . import (
+    babble,
+    calibrate,
+    data,
+    doctor,
+    evaluate,
+    evaluate_robot,
+    find_port,
+    learning,
+    mimic,
+    motors,
+    predictor,
+    speak,
+    study,
+)
 
 app = typer.Typer(
     help="Real-time control of animatronic faces: a face speaks in sync with the sound, with or without a robot.",
@@ -21,6 +35,8 @@ app.command("export")(learning.export_run)
 app.command("adapt")(learning.adapt)
 evaluate.app.command("robot")(evaluate_robot.robot)
 evaluate.app.command("inverse")(evaluate_robot.inverse)
+evaluate.app.command("predictor")(predictor.evaluate)
+learning.train.command("predictor")(predictor.train)
 app.add_typer(motors.app, name="motors")
 app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(data.data, name="data")

@@ -1,7 +1,9 @@
 """Trained networks to ONNX, with fixed shapes: one hop, one face. The only way from learning/ to the robot."""
 
 import copy
+import json
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -12,8 +14,9 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 from torch import Tensor, nn
 
 from ..audio.mel import BANDS
-from ..face.landmarks import ROBOT_POINTS
-from .networks import APC, Committee, Inverse
+from ..face.landmarks import POINTS, ROBOT_POINTS
+from ..vision.expression import INPUT_FRAMES, Signs
+from .networks import APC, Anticipation, Committee, Inverse
 
 Precision = Literal["fp32", "fp16", "int8"]  # of the weights; what goes in and comes out is float32 always
 
@@ -73,6 +76,12 @@ def inverse(network: Inverse, motors: list[str], path: Path) -> None:
     """landmarks (1, 113, 2) cm -> commands (1, motors)."""
     inputs = {"landmarks": torch.zeros(1, ROBOT_POINTS, 2)}
     _export(network, path, inputs, ["commands"], {"motors": ",".join(motors)})
+
+
+def predictor(network: Anticipation, signs: Signs, path: Path) -> None:
+    """displacements (1, INPUT_FRAMES, 468, 3) cm -> ahead (1, 468, 3) cm. The signs of an onset travel as metadata."""
+    inputs = {"displacements": torch.zeros(1, INPUT_FRAMES, POINTS, 3)}
+    _export(network, path, inputs, ["ahead"], {"signs": json.dumps(asdict(signs))})
 
 
 def _export(

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from ..audio.mel import BANDS
 from ..face.landmarks import POINTS
+from ..vision.expression import INPUT_FRAMES
 from .phones import PHONES
 
 
@@ -211,3 +212,34 @@ class ExpressionMapping(nn.Module):
         """landmarks (batch, points, 2) cm -> the robot's (batch, points, 2) cm: v_in + w d, of equation 4."""
         weights = self.layers((landmarks - self.static).flatten(1))
         return landmarks + (weights @ self.directions).view_as(landmarks)
+
+
+class Anticipation(nn.Module):
+    """How a face has moved from a stable start to how it will go on until its peak. Seed 001, summer report, section 6.1.
+
+    It goes on along where it is and how it came there: the network tells only how far along each, in face motions and in
+    proportion to how far it has come. With a few hundred expressions to learn from, one that draws the way itself does worse.
+    """
+
+    see: Tensor  # (468 * 3, motions)
+    show: Tensor  # (motions, 468 * 3)
+
+    def __init__(self, motions: int, units: int, dropout: float) -> None:
+        super().__init__()
+        self.register_buffer("see", torch.zeros(POINTS * 3, motions))
+        self.register_buffer("show", torch.zeros(motions, POINTS * 3))
+        self.gains = nn.Sequential(
+            nn.Linear(INPUT_FRAMES * motions + 1, units), nn.GELU(), nn.Dropout(dropout), nn.Linear(units, 3)
+        )  # fmt: skip
+
+    def ahead(self, moved: Tensor) -> Tensor:
+        """moved (batch, INPUT_FRAMES, motions) -> (batch, motions), from the last of them to the peak."""
+        now, before, earlier = moved[:, -1], moved[:, -3], moved[:, -5]
+        far = now.norm(dim=1, keepdim=True) + 1e-3  # cm
+        gains = self.gains(torch.cat([(moved / far[:, None]).flatten(1), far.log()], dim=1))
+        ways = torch.stack([now, (now - before) / 2, (before - earlier) / 2], dim=1)
+        return (gains[:, None] @ ways)[:, 0]
+
+    def forward(self, displacements: Tensor) -> Tensor:
+        """displacements (batch, INPUT_FRAMES, 468, 3) cm from the start -> (batch, 468, 3) cm from the last face."""
+        return (self.ahead(displacements.flatten(2) @ self.see) @ self.show).unflatten(-1, (POINTS, 3))
