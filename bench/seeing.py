@@ -8,10 +8,13 @@ was taken to that at which what was sent for it is heard of, one hop after it wa
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the package itself does, unless numpy has been loaded before it
 
 import numpy as np
 from sensor_msgs.msg import JointState

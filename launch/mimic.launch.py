@@ -1,7 +1,7 @@
 """Camera to servos, one process a node: ros2 launch lipsync_robot mimic.launch.py camera:=0
 
 With the twin unless told otherwise; every parameter stands in config/mimic.yaml, or in the file that `config:=` names. Ends by
-itself when a video file does.
+itself when a video file does. coexpress.launch.py is the same with a predictor.
 """
 
 from pathlib import Path
@@ -22,14 +22,17 @@ ARGUMENTS = [
     ("config", str(SHARE / "config/mimic.yaml"), "Settings of all nodes"),
     ("camera", "0", "Camera by number, device or name; or a video file, or a folder of pictures"),
     ("topic", "", "Image topic of a camera that runs already, such as twin/image; no other is opened then"),
+    ("anticipate", "false", "Begin expressions before the person's have peaked"),
     ("port", "twin", "Serial port of the servo controller, such as /dev/ttyACM0, or twin for the simulated robot"),
     ("namespace", "", "Namespace of all nodes and topics: one for each robot"),
 ]
 
 
 def generate_launch_description() -> LaunchDescription:
+    anticipate = [*_quoted("anticipate"), " == 'true'"]
     pictures = ("camera/image", PythonExpression([*_quoted("topic"), " or 'camera/image'"]))
     camera = _node("camera", {"source": LaunchConfiguration("camera")}, UnlessCondition(_is_named("topic")))
+    seen = ("human/landmarks", PythonExpression(["'human/observed' if ", *anticipate, " else 'human/landmarks'"]))
     return LaunchDescription(
         [
             *(DeclareLaunchArgument(name, default_value=value, description=says) for name, value, says in ARGUMENTS),
@@ -37,7 +40,8 @@ def generate_launch_description() -> LaunchDescription:
             _node("motor_driver", {"port": LaunchConfiguration("port")}),
             _node("inverse_model"),
             _node("retarget"),
-            _node("face_landmarks", remappings=[pictures]),
+            _node("predictor", {}, IfCondition(PythonExpression(anticipate))),
+            _node("face_landmarks", remappings=[pictures, seen]),
             camera,
             RegisterEventHandler(
                 OnProcessExit(target_action=camera, on_exit=[TimerAction(period=AFTER_S, actions=[Shutdown()])])

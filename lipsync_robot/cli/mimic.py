@@ -1,4 +1,4 @@
-"""`lipsync-robot mimic`: the chain from camera to servos in one process, then the film and the report."""
+"""`lipsync-robot mimic` and `coexpress`: the chain from camera to servos in one process, then the film and the report."""
 
 import json
 import time
@@ -21,6 +21,7 @@ EYES = ["face_landmarks", "recorder", "camera"]
 REFRESH_S = 0.1
 PATIENCE_S = 20.0  # for all nodes to find one another, and for a camera to give a picture
 AFTER_S = 0.5  # of the twin after the last picture
+OBSERVED = {"face_landmarks": ("human/landmarks", "human/observed")}  # so that the predictor comes between
 
 CameraOption = Annotated[str, typer.Option("--camera", help="Camera by number, device or name; or a video file, or a folder.")]
 Person = Annotated[
@@ -54,31 +55,69 @@ def mimic(
 
       lipsync-robot mimic --camera 2 --port /dev/ttyACM0
     """
+    overrides = _of_robot(video, robot, port, inverse, face)
+    _mirror(camera, person, overrides, port is None, video, json_file, config, anticipate=False)
+
+
+def coexpress(
+    camera: CameraOption = "0",
+    person: Person = None,
+    robot: RobotOption = TWIN,
+    port: Port = None,
+    inverse: Inverse = None,
+    face: Face = None,
+    video: Video = None,
+    json_file: Report = None,
+    config: Config = None,
+) -> None:
+    """As mimic, and the face begins an expression before the person's has peaked.
+
+    Example:
+
+      lipsync-robot coexpress --camera me.mp4 --video out/coexpress.mp4
+    """
+    overrides = _of_robot(video, robot, port, inverse, face)
+    _mirror(camera, person, overrides, port is None, video, json_file, config, anticipate=True)
+
+
+def _mirror(
+    source: str,
+    person: Path | None,
+    overrides: Overrides,
+    twin: bool,
+    video: Path | None,
+    json_file: Path | None,
+    config: Path | None,
+    anticipate: bool,
+) -> None:
     console = Console(stderr=True, highlight=False)
-    twin = port is None
-    if video and not twin:
-        raise BadInputError("--video films the twin: leave out --port, or leave out --video.")
-    overrides = of_robot(robot, port, inverse, face)
     written = room_for(video, json_file)
-    live = _proved(camera)
-    overrides["camera"] = {"source": camera if live else str(Path(camera).resolve())}
+    live = _proved(source)
+    overrides["camera"] = {"source": source if live else str(Path(source).resolve())}
     overrides["recorder"] = {"film": video is not None}
     if person:
         overrides.setdefault("retarget", {})["human_face"] = str(person.resolve())
 
     usage = Usage()
     settings = config or resource("config/mimic.yaml")
-    figures = _run(console, overrides, settings, twin, live, video is not None)
+    figures = _run(console, overrides, settings, twin, live, anticipate, video is not None)
     usage.stop()
     if figures["stopped"] and not live:
         console.print(" stopped; the face is at neutral" if figures["home"] else " stopped; the servos were out of reach")
         raise KeyboardInterrupt
     from .mirror_report import report, table
 
-    result = report(console, figures, usage, video, None if live else Path(camera))
+    result = report(console, figures, usage, video, None if live else Path(source))
     if json_file:
         json_file.write_text(json.dumps(result, indent=2) + "\n")
     table(console, result, written)
+
+
+def _of_robot(video: Path | None, robot: str, port: str | None, inverse: Path | None, face: Path | None) -> Overrides:
+    """Raises BadInputError."""
+    if video and port is not None:
+        raise BadInputError("--video films the twin: leave out --port, or leave out --video.")
+    return of_robot(robot, port, inverse, face)
 
 
 def _proved(source: str) -> bool:
@@ -94,16 +133,18 @@ def _proved(source: str) -> bool:
     return live
 
 
-def _run(console: Console, overrides: Overrides, settings: Path, twin: bool, live: bool, film: bool) -> dict[str, Any]:
+def _run(
+    console: Console, overrides: Overrides, settings: Path, twin: bool, live: bool, anticipate: bool, film: bool
+) -> dict[str, Any]:
     """Mirrors -> the nodes with all that they know, and what must be asked of them while they live."""
     from ..nodes.composed import composed
 
-    names = (["twin"] if twin else []) + CHAIN + ["witness"] * film + EYES
+    names = (["twin"] if twin else []) + CHAIN + ["predictor"] * anticipate + ["witness"] * film + EYES
     stopped = False
-    with composed(names, settings, overrides) as composition:
+    with composed(names, settings, overrides, OBSERVED if anticipate else {}) as composition:
         nodes = composition.nodes
         driver = nodes["motor_driver"]
-        console.print(f" [bold]lipsync-robot[/bold]  {where(overrides)} · mirrors")
+        console.print(f" [bold]lipsync-robot[/bold]  {where(overrides)} · {'anticipates' if anticipate else 'mirrors'}")
         try:
             if live:
                 console.print(" watching; Ctrl-C ends it")

@@ -35,6 +35,7 @@ def report(console: Console, figures: dict[str, Any], usage: Usage, film: Path |
         "missed_pictures": nodes["camera"].missed,
         "latency_ms": {key: driver.get(f"wire_{key}_ms") for key in ("p50", "p95", "p99", "max")},
         "missed_deadlines": figures["missed"],
+        "anticipated": len(nodes["predictor"].predictor.fired) if "predictor" in nodes else None,
         "alike": None,
         "cpu_percent_of_one_core": round(usage.cpu_percent_of_one_core, 1),
         "peak_rss_mb": round(usage.peak_rss_mb, 1),
@@ -100,6 +101,8 @@ def table(console: Console, result: dict[str, Any], written: list[Path]) -> None
     if alike:
         r = "   ".join(f"{name} {alike[f'{name}_r']:.2f}" for name in ALIKE)
         console.print(f" twin vs person  {alike['lag_ms']:+.0f} ms      r: {r}")
+    if result["anticipated"] is not None:
+        console.print(f" anticipated     {result['anticipated']} expressions")
     console.print(f" missed          {result['missed_deadlines']} of {result['faces']} poses")
     console.print(f" without a face  {result['pictures'] - result['faces']} of {result['pictures']} pictures")
     console.print(f" cost            {result['cpu_percent_of_one_core']:.0f} % of one core   {result['peak_rss_mb']:.0f} MB")

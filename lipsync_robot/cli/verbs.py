@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 app.command("speak")(speak.speak)
 app.command("mimic")(mimic.mimic)
+app.command("coexpress")(mimic.coexpress)
 app.command("doctor")(doctor.doctor)
 app.command("find-port")(find_port.find_port)
 app.command("babble")(babble.babble)

@@ -4,7 +4,7 @@ import importlib
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ NODES = {
     "audio_file": "AudioFileNode",
     "camera": "CameraNode",
     "face_landmarks": "FaceLandmarksNode",
+    "predictor": "PredictorNode",
     "recorder": "RecorderNode",
     "witness": "WitnessNode",
 }
@@ -71,8 +72,12 @@ class Composition:
 
 
 @contextmanager
-def composed(names: list[str], file: Path, overrides: dict[str, dict[str, Any]]) -> Iterator[Composition]:
+def composed(
+    names: list[str], file: Path, overrides: dict[str, dict[str, Any]], remappings: Mapping[str, tuple[str, str]] = {}
+) -> Iterator[Composition]:
     """Starts nodes by name with the parameters of a settings file, overrides[node][parameter] over them.
+
+    remappings: of a node, the topic that it knows and the one that it gets instead.
 
     SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt where the body spins; while the nodes end all are ignored: nothing may
     keep the face from reaching neutral. Raises settings.SettingsError for a file that is no YAML.
@@ -85,6 +90,8 @@ def composed(names: list[str], file: Path, overrides: dict[str, dict[str, Any]])
     for node, parameters in overrides.items():
         for key, value in parameters.items():
             arguments += ["-p", f"{node}:{key}:={json.dumps(value, ensure_ascii=False)}"]
+    for node, (known, instead) in remappings.items():
+        arguments += ["-r", f"{node}:{known}:={instead}"]
     before = {ending: signal.getsignal(ending) for ending in common.ENDINGS}
     composition = None
     try:

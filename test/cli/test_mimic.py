@@ -1,4 +1,4 @@
-"""`lipsync-robot mimic`: the twin mirrors a film of its own other face."""
+"""`lipsync-robot mimic` and `coexpress`: the twin mirrors a film of its own other face."""
 
 import json
 import signal
@@ -21,16 +21,19 @@ def run(*arguments: object) -> subprocess.CompletedProcess:
     return subprocess.run([COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=280, check=False)
 
 
-def test_the_twin_mirrors_a_film_and_is_held_beside_it(person: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("verb", "does"), [("mimic", "mirrors"), ("coexpress", "anticipates")])
+def test_the_twin_mirrors_a_film_and_is_held_beside_it(verb: str, does: str, person: Path, tmp_path: Path) -> None:
     film, report = tmp_path / "out/mimic.mp4", tmp_path / "out/mimic.json"
-    ended = run("mimic", "--camera", person, "--video", film, "--json", report)
+    ended = run(verb, "--camera", person, "--video", film, "--json", report)
     assert ended.returncode == 0, ended.stderr
+    assert does in ended.stderr
     assert "picture to wire" in ended.stderr
     assert film.stat().st_size > 20_000
     figures = json.loads(report.read_text())
     assert 20 < figures["pictures"] <= 150  # a machine that is slow misses some
     assert figures["faces"] > 0.9 * figures["pictures"]
     assert set(figures["latency_ms"]) == {"p50", "p95", "p99", "max"}
+    assert (figures["anticipated"] is None) == (verb == "mimic")
     assert {"mouth_r", "width_r", "brows_r", "eyes_r", "lag_ms"} <= set(figures["alike"])
 
 

@@ -9,8 +9,9 @@ from diagnostic_msgs.msg import DiagnosticArray
 from lipsync_robot.msg import FaceLandmarks, MotorCommand
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image, JointState
+from vision.acting import SMILE, Move, acted
 
-from lipsync_robot.face.landmarks import POINTS, aperture
+from lipsync_robot.face.landmarks import POINTS, aperture, mouth_width
 from lipsync_robot.nodes import common, images
 
 SMALL = "camera:width:=320"  # between processes, over UDP, a best-effort picture of 0.9 MB loses a fragment too often
@@ -41,6 +42,23 @@ def test_a_film_moves_the_servos_and_nobody_restamps(ear, watching, opening, per
     assert {(message.header.stamp.sec, message.header.stamp.nanosec) for message in commands} <= stamps
     assert max(aperture(np.array(message.points).reshape(POINTS, 3)) for message in faces) > 0.3  # cm
     assert max(opening(message.position) for message in joints) > 0.3  # cm: the twin opened its mouth too
+
+
+def test_a_predictor_passes_on_every_face_with_its_stamp_and_shows_what_it_foretells(ear, watching, foreteller: Path) -> None:
+    faces = acted([Move(SMILE, 1.0, 0.6)], np.arange(0, 2.2, 0.04))
+    observed = ear.node.create_publisher(FaceLandmarks, "human/observed", common.MOTION)
+    shown = ear.hear(FaceLandmarks, "human/landmarks")
+    watching("predictor", "-p", f"predictor:model:={foreteller}")
+    assert ear.until(lambda: ear.listens() and observed.get_subscription_count())
+    for k, face in enumerate(faces):
+        message = FaceLandmarks(points=face.astype(np.float32).ravel())
+        message.header.stamp = common.to_stamp(100 + 0.04 * k)
+        observed.publish(message)
+        assert ear.until(lambda k=k: len(shown) > k)
+    assert [common.seconds(message.header.stamp) for message in shown] == pytest.approx(100 + 0.04 * np.arange(len(faces)))
+    wider = [mouth_width(np.array(it.points).reshape(POINTS, 3)) for it in shown] - mouth_width(faces)
+    assert np.abs(wider[:25]).max() < 1e-4  # cm: at rest nothing is foretold
+    assert wider[25:40].max() > 0.1  # in mid-smile the smile to come is shown
 
 
 def test_a_slow_consumer_never_gets_an_old_picture(ear, watching, person: Path) -> None:
