@@ -6,7 +6,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
 
@@ -18,6 +19,7 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
 
 from .. import settings
 from ..errors import BadInputError, LipsyncError
@@ -39,6 +41,7 @@ LOCAL = {
     "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4",
 }
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # ways in which a process is asked to end
+HEED_S = 0.1  # within which it does
 TO_MOTION = ("human/landmarks", "robot/landmarks", "motor/command")  # the arrows from a face to the driver
 
 
@@ -170,30 +173,49 @@ def stay_local() -> None:
         os.environ.setdefault("ROS_LOCALHOST_ONLY", "1")
 
 
+@contextmanager
+def endings(ignorable: Collection[int] = ENDINGS) -> Iterator[list[int]]:
+    """Notes SIGINT, SIGTERM and SIGHUP as they come, for who heeds them in time; of `ignorable`, what is ignored stays so.
+
+    rclpy's own handlers would close all topics at once, on which a driver that takes its face home still speaks; and an
+    exception, raised where the signal finds the process, would be inside rclpy at times, which makes another error of it. A
+    second signal changes nothing: none may keep the face from reaching neutral.
+    """
+    came: list[int] = []
+    before = {ending: signal.getsignal(ending) for ending in ENDINGS}
+    for ending, handler in before.items():
+        if handler is not signal.SIG_IGN or ending not in ignorable:
+            signal.signal(ending, lambda number, _: came.append(number))
+    try:
+        yield came
+    finally:
+        for ending, handler in before.items():
+            signal.signal(ending, handler)
+
+
 def run(node_class: Callable[[], Node]) -> Callable[[], None]:
     """The main function of a process that holds one node: spins until it is interrupted, then lets it end in order."""
 
     def main() -> None:
-        rclpy.init()
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # its terminal was closed; rclpy sees to the others
-            signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))
         node = None
-        try:
-            node = node_class()
-            executor = SingleThreadedExecutor()
-            executor.add_node(node)
-            executor.spin()
-        except (KeyboardInterrupt, ExternalShutdownException, SystemExit):
-            pass
-        except LipsyncError as error:
-            print(error, file=sys.stderr)
-            sys.exit(error.exit_code)
-        finally:
-            for impatient in ENDINGS:  # a second one must not keep the face from its neutral
-                signal.signal(impatient, signal.SIG_IGN)
-            if node is not None:
-                node.destroy_node()
-            rclpy.try_shutdown()
+        # A launch file's shell may have had Ctrl-C ignored for all that it starts; launch still ends nodes by it.
+        with endings(ignorable=(signal.SIGHUP,)) as asked:
+            rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+            try:
+                node = node_class()
+                executor = SingleThreadedExecutor()
+                executor.add_node(node)
+                while not asked:
+                    executor.spin_once(timeout_sec=HEED_S)
+            except (ExternalShutdownException, SystemExit):
+                pass
+            except LipsyncError as error:
+                print(error, file=sys.stderr)
+                sys.exit(error.exit_code)
+            finally:
+                if node is not None:
+                    node.destroy_node()
+                rclpy.try_shutdown()
 
     return main
 

@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -35,14 +34,11 @@ NODES = {
 
 
 class Composition:
-    """Nodes that run together; each is reached by its name. `add` and `spin` raise KeyboardInterrupt after a signal.
+    """Nodes that run together; each is reached by its name. `add` and `spin` raise KeyboardInterrupt after a signal."""
 
-    Raised where the signal finds the process, it would be inside rclpy at times, which makes another error of it.
-    """
-
-    def __init__(self, signals: Sequence[int]) -> None:
-        """signals: those that have come, as they come."""
-        self._signals = signals
+    def __init__(self, asked: Sequence[int]) -> None:
+        """asked: signals to end, as they come."""
+        self._asked = asked
         self.nodes: dict[str, Any] = {}
         self._executor = SingleThreadedExecutor()
 
@@ -67,7 +63,7 @@ class Composition:
                 ends.callback(node.destroy_node)
 
     def _heed(self) -> None:
-        if self._signals:
+        if self._asked:
             raise KeyboardInterrupt
 
 
@@ -79,8 +75,8 @@ def composed(
 
     remappings: of a node, the topic that it knows and the one that it gets instead.
 
-    SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt where the body spins; while the nodes end all are ignored: nothing may
-    keep the face from reaching neutral. Raises settings.SettingsError for a file that is no YAML.
+    SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt where the body spins. Raises settings.SettingsError for a file that is no
+    YAML.
     """
     common.stay_local()
     # Only those: who speaks needs no FaceMesh. And all of them now: it takes seconds, in which a driver would wait.
@@ -92,25 +88,15 @@ def composed(
             arguments += ["-p", f"{node}:{key}:={json.dumps(value, ensure_ascii=False)}"]
     for node, (known, instead) in remappings.items():
         arguments += ["-r", f"{node}:{known}:={instead}"]
-    before = {ending: signal.getsignal(ending) for ending in common.ENDINGS}
-    composition = None
-    try:
-        signals: list[int] = []
-        for ending, handler in before.items():
-            if handler is not signal.SIG_IGN:  # as nohup wants it
-                signal.signal(ending, lambda number, _: signals.append(number))
+    with common.endings() as asked:
         rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
-        composition = Composition(signals)
-        for name, kind in kinds.items():
-            composition.add(name, kind)
-        yield composition
-    finally:
-        for ending in common.ENDINGS:
-            signal.signal(ending, signal.SIG_IGN)
+        composition = Composition(asked)
         try:
-            if composition is not None:
-                composition.close()
+            for name, kind in kinds.items():
+                composition.add(name, kind)
+            yield composition
         finally:
-            rclpy.try_shutdown()
-            for ending, handler in before.items():
-                signal.signal(ending, handler)
+            try:
+                composition.close()
+            finally:
+                rclpy.try_shutdown()

@@ -3,6 +3,7 @@
 import array
 import math
 import re
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -197,6 +198,19 @@ def test_what_is_sent_stays_within_reach_of_the_line(start: Callable, tmp_path: 
     process = start("motor_driver", "-p", f"motor_driver:robot:={slow}")
     assert "of a line of 9600 baud. Lower rate_hz, or raise baud." in output(process)
     assert process.returncode == 2
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_a_driver_that_is_told_to_end_takes_the_face_home_and_says_so_to_the_last(
+    driven: Driven, start: Callable, robot: Robot, ending: int
+) -> None:
+    start("twin")
+    driver = start("motor_driver")
+    assert driven.opens_jaw(0.7)
+    driver.send_signal(ending)
+    assert driven.ear.until(lambda: driver.poll() is not None)
+    assert driver.returncode == 0, output(driver)
+    assert driven.sent[-1].position == pytest.approx(robot.neutral, abs=0.01)
 
 
 def test_what_the_driver_sends_is_what_the_twin_gets(driven: Driven, start: Callable) -> None:
