@@ -15,6 +15,7 @@ from . import (
     motors,
     predictor,
     speak,
+    status,
     study,
 )
 
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command("speak")(speak.speak)
 app.command("mimic")(mimic.mimic)
 app.command("doctor")(doctor.doctor)
+app.command("status")(status.status)
 app.command("find-port")(find_port.find_port)
 app.command("babble")(babble.babble)
 app.command("export")(learning.export_run)
