@@ -38,6 +38,10 @@ MOTION = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, history=Hi
 # A picture is worth only its newest: nobody waits for one that was lost.
 IMAGE = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE)
 
+# Of every spin_once: rclpy serves all that is ready in turn only while it is called with the same timeout. With one that
+# changes, whoever is first among the nodes is served again and again, and on a busy machine the last ones starve.
+SPIN_S = 0.01
+
 BUILT_IN = {"use_sim_time", "start_type_description_service"}  # of any ROS 2 node
 SHARED = {"human_face", "playback_delay_s", "robot"}  # stand under /** in a settings file, for the nodes that know them
 LOCAL = {

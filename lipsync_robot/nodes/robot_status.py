@@ -40,8 +40,8 @@ class RobotStatus:
 
     def listen(self, seconds: float) -> None:
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self._executor.spin_once(timeout_sec=left)
+        while time.monotonic() < until:
+            self._executor.spin_once(timeout_sec=common.SPIN_S)
 
     def reports(self) -> list[Report]:
         """The last of each node, by name; of one that has told nothing for SILENT_S, that it is silent."""
