@@ -250,14 +250,24 @@ def stay_local() -> None:
 
 
 def run(node_class: Callable[[], Node]) -> Callable[[], None]:
-    """The main function of a process that holds one node: spins until it is interrupted, then lets it end in order."""
+    """The main function of a process that holds one node: spins until it is interrupted, then lets it end in order.
+
+    It exits with 0 when it was asked to end, with the error's exit_code after one sentence, with 1 after a traceback.
+    """
 
     def main() -> None:
-        rclpy.init()
+        node = None
+
+        def interrupt(*_: Any) -> None:
+            """Once it spins rclpy ends that itself: an exception in the midst of its C++ would become another error."""
+            if node is None:
+                raise KeyboardInterrupt
+
+        signal.signal(signal.SIGINT, interrupt)  # before rclpy's own handler, which calls this one
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # its terminal was closed; rclpy sees to the others
             signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))
-        node = None
         try:
+            rclpy.init()
             node = node_class()
             executor = SingleThreadedExecutor()
             executor.add_node(node)
@@ -267,6 +277,9 @@ def run(node_class: Callable[[], Node]) -> Callable[[], None]:
         except LipsyncError as error:
             print(error, file=sys.stderr)
             sys.exit(error.exit_code)
+        except Exception:
+            if rclpy.ok():  # else it was asked to end, and what it was just doing with ROS 2 went wrong for that
+                raise
         finally:
             for impatient in ENDINGS:  # a second one must not keep the face from its neutral
                 signal.signal(impatient, signal.SIG_IGN)
