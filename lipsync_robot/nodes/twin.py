@@ -27,8 +27,8 @@ class Params:
     backlash: float = parameter(0.01, "Play of the linkage, as a share of the stroke", 0.0, 0.2)
     servo_noise: float = parameter(0.0, "Deviation of where a servo lands at a command, as a share of the stroke", 0.0, 0.1)
     image_rate_hz: float = parameter(25.0, "Frame rate of the camera, which renders only while somebody listens", 1.0, 60.0)
-    image_width: int = parameter(320, "Pixels")
-    image_height: int = parameter(240, "Pixels")
+    image_width: int = parameter(320, "Pixels", 16, 1920)
+    image_height: int = parameter(240, "Pixels", 16, 1080)
 
 
 class TwinNode(common.Configured):
