@@ -13,12 +13,13 @@ from typing import IO, Any, Protocol, TypeVar
 import rclpy
 from builtin_interfaces.msg import Time
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, ParameterType, SetParametersResult
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
 
 from .. import settings
@@ -41,6 +42,7 @@ IMAGE = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT, durabilit
 # Of every spin_once: rclpy serves all that is ready in turn only while it is called with the same timeout. With one that
 # changes, whoever is first among the nodes is served again and again, and on a busy machine the last ones starve.
 SPIN_S = 0.01
+HEED_S = 0.1  # after which a node at rest sees that it was asked to end
 
 BUILT_IN = {"use_sim_time", "start_type_description_service"}  # of any ROS 2 node
 SHARED = {"human_face", "playback_delay_s", "robot"}  # stand under /** in a settings file, for the nodes that know them
@@ -256,29 +258,32 @@ def run(node_class: Callable[[], Node]) -> Callable[[], None]:
     """
 
     def main() -> None:
-        node = None
+        node, asked = None, []
 
-        def interrupt(*_: Any) -> None:
-            """Once it spins rclpy ends that itself: an exception in the midst of its C++ would become another error."""
-            if node is None:
+        def end(number: int, _: Any) -> None:
+            asked.append(number)
+            if node is None:  # nobody waits for a model to load
                 raise KeyboardInterrupt
 
-        signal.signal(signal.SIGINT, interrupt)  # before rclpy's own handler, which calls this one
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # its terminal was closed; rclpy sees to the others
-            signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))
+        for ending in ENDINGS:
+            if ending != signal.SIGHUP or signal.getsignal(ending) is not signal.SIG_IGN:  # as nohup wants it
+                signal.signal(ending, end)
         try:
-            rclpy.init()
+            # Not rclpy's own handlers: they end its topics at once, on which the driver still tells how it goes home; and an
+            # exception in the midst of its C++ becomes another error.
+            rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
             node = node_class()
             executor = SingleThreadedExecutor()
             executor.add_node(node)
-            executor.spin()
-        except (KeyboardInterrupt, ExternalShutdownException, SystemExit):
-            pass
+            while not asked:
+                executor.spin_once(timeout_sec=HEED_S)
         except LipsyncError as error:
             print(error, file=sys.stderr)
             sys.exit(error.exit_code)
-        except Exception:
-            if rclpy.ok():  # else it was asked to end, and what it was just doing with ROS 2 went wrong for that
+        except SystemExit:
+            pass
+        except (Exception, KeyboardInterrupt):
+            if not asked:
                 raise
         finally:
             for impatient in ENDINGS:  # a second one must not keep the face from its neutral

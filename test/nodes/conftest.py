@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import rclpy
-from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParameters, SetParametersAtomically
+from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters, SetParametersAtomically
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter, parameter_value_to_python
@@ -75,6 +75,9 @@ class Settings:
         parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
         request = SetParametersAtomically.Request(parameters=parameters)
         return self._ask(SetParametersAtomically, "set_parameters_atomically", request).result.reason
+
+    def names(self) -> list[str]:
+        return sorted(self._ask(ListParameters, "list_parameters", ListParameters.Request()).result.names)
 
     def get(self, *names: str) -> list:
         values = self._ask(GetParameters, "get_parameters", GetParameters.Request(names=names)).values

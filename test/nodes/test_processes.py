@@ -22,6 +22,11 @@ def stamps(messages: list) -> np.ndarray:
     return np.array([common.seconds(message.header.stamp) for message in messages])
 
 
+def widest(sent: list[JointState]) -> float:
+    """How far the motor moved that moved most, of the range."""
+    return float(np.ptp([message.position for message in sent], axis=0).max()) if sent else 0.0
+
+
 def test_two_robots_speak_at_once_and_neither_hears_the_other(ear, start, make_sound, recording) -> None:
     kinds = {"human/landmarks": FaceLandmarks, "robot/landmarks": RobotLandmarks}
     kinds |= {"motor/command": MotorCommand, "motor/sent": JointState}
@@ -33,28 +38,26 @@ def test_two_robots_speak_at_once_and_neither_hears_the_other(ear, start, make_s
         sound = make_sound(f"{side}.wav", source=f"amovie={recording},atrim={4 + 4 * i}:{7 + 4 * i}")
         processes.append(start("audio_file", "-r", f"__ns:=/{side}", "-p", f"file:={sound}"))
     assert ear.until(lambda: all(len(each["audio"]) == 180 for each in heard.values()))
-    assert ear.until(lambda: all(len(each["motor/command"]) > 170 for each in heard.values()))
+    both = heard.values()
+    assert ear.until(lambda: all(each["motor/command"] for each in both))
+    assert ear.until(lambda: all(stamps(each["motor/command"])[-1] > stamps(each["audio"])[-1] - 0.2 for each in both))
+    assert ear.until(lambda: all(widest(each["motor/sent"]) > 0.2 for each in both))
 
     for each in heard.values():
         begin = stamps(each["audio"])[0]
-        for topic in (
-            "human/landmarks",
-            "robot/landmarks",
-            "motor/command",
-        ):  # their stamps are whole hops after the first of their own sound
+        for topic in kinds.keys() - {"motor/sent"}:  # their stamps are whole hops after the first of their own sound
             hops = (stamps(each[topic]) - begin) / 0.02
             assert hops == pytest.approx(hops.round(), abs=1e-3)
             assert len(set(hops.round())) == len(hops)
     left, right = (set(stamps(each["motor/command"])) for each in heard.values())
     assert left.isdisjoint(right)
-    sent = [np.ptp([message.position for message in each["motor/sent"]], axis=0).max() for each in heard.values()]
-    assert min(sent) > 0.2  # both spoke
 
     told = subprocess.run([COMMAND, "status", "--json", "--namespace", "left"], capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr
     by_node = {entry["node"]: entry for entry in json.loads(told.stdout)}
     assert set(by_node) == {f"/left/{name}" for name in ROBOT}
-    assert int(by_node["/left/retarget"]["figures"]["heard human/landmarks"]) == len(heard["left"]["human/landmarks"])
+    faces = int(by_node["/left/retarget"]["figures"]["heard human/landmarks"])
+    assert 0 < faces <= len(heard["left"]["human/landmarks"])
     assert by_node["/left/audio2landmark"]["figures"]["provider"] == "cpu"
 
     for process in processes:
