@@ -15,6 +15,7 @@ from . import (
     motors,
     predictor,
     speak,
+    status,
     study,
 )
 
@@ -30,6 +31,7 @@ app.command("speak")(speak.speak)
 app.command("mimic")(mimic.mimic)
 app.command("coexpress")(mimic.coexpress)
 app.command("doctor")(doctor.doctor)
+app.command("status")(status.status)
 app.command("find-port")(find_port.find_port)
 app.command("babble")(babble.babble)
 app.command("export")(learning.export_run)

@@ -1,6 +1,7 @@
 """How punctual motion is: from the moments of its sound, of its arrival, and of its first byte on the wire."""
 
 from collections import deque
+from itertools import islice
 
 import numpy as np
 
@@ -15,7 +16,7 @@ class Punctuality:
         self.late = 0
         self.poses = 0
         self.commands = 0
-        self._deadline = deadline_s
+        self.deadline_s = deadline_s
         self._last_stamp = -1.0
         self._age: deque[float] = deque(maxlen=REMEMBERED)
         self._ready_age: deque[float] = deque(maxlen=REMEMBERED)
@@ -31,18 +32,18 @@ class Punctuality:
             return
         self._last_stamp = stamp
         self.poses += 1
-        self.late += late_s > self._deadline
+        self.late += late_s > self.deadline_s
         self._age.append(age_s)
 
     def missed(self, pending: int) -> int:
         """Commands that did not reach the wire in time, whatever the reason; pending: those whose time is yet to come."""
         return max(0, self.commands + self.expired - pending - (self.poses - self.late))
 
-    def summary(self) -> dict[str, float]:
-        """Counts, and percentiles of both ages in ms: `ready` at arrival, `wire` when written."""
+    def summary(self, latest: int = REMEMBERED) -> dict[str, float]:
+        """Counts, and percentiles of both ages in ms, of so many of late: `ready` at arrival, `wire` when written."""
         figures: dict[str, float] = {"poses": self.poses, "late": self.late, "expired": self.expired}
         for name, ages in (("ready", self._ready_age), ("wire", self._age)):
             if ages:
-                p50, p95, p99, top = np.percentile(1000 * np.array(ages), [50, 95, 99, 100])
+                p50, p95, p99, top = np.percentile(1000 * np.array(list(islice(reversed(ages), latest))), [50, 95, 99, 100])
                 figures |= {f"{name}_p50_ms": p50, f"{name}_p95_ms": p95, f"{name}_p99_ms": p99, f"{name}_max_ms": top}
         return figures

@@ -14,6 +14,7 @@ from ..speech.audio2landmark import Audio2Landmark
 from ..speech.blink import Blinks
 from . import common
 from .common import parameter
+from .diagnostics import Condition
 
 
 @dataclass
@@ -22,33 +23,36 @@ class Params:
     audio2landmark: str = parameter("models/audio2landmark.onnx", "Network from speech representation to landmarks")
     providers: list = parameter(list(PROVIDERS), "ONNX Runtime execution providers, tried in order")
     human_face: str = parameter("models/human_face.npz", "The face that speaks: how it is at rest")
-    mouth_gain: float = parameter(1.0, "How far the mouth moves against what was learned from people", 0.0, 3.0)
-    blinks: bool = parameter(True, "Blink about once in five seconds")
+    mouth_gain: float = parameter(1.0, "How far the mouth moves against what was learned from people", 0.0, 3.0, True)
+    blinks: bool = parameter(True, "Blink about once in five seconds", live=True)
     blink_seed: int = parameter(0, "The same seed gives the same blinks")
 
 
 class Audio2LandmarkNode(common.Configured):
     def __init__(self) -> None:
         super().__init__("audio2landmark")
-        params = self.declare(Params)
+        params = self._params = self.declare(Params)
         self.model = Audio2Landmark(
             common.shared_file(params.apc),
             common.shared_file(params.audio2landmark),
             HumanFace.load(common.shared_file(params.human_face)).static,
             tuple(params.providers),
         )
-        self.model.mouth_gain = params.mouth_gain
-        self._blinks = Blinks(params.blink_seed) if params.blinks else None
+        self._blinks = Blinks(params.blink_seed)
         self._faces = self.create_publisher(FaceLandmarks, "human/landmarks", common.MOTION)
         self.create_subscription(Audio, "audio", self._on_audio, common.SOUND)
+
+    def condition(self) -> Condition:
+        return Condition(figures={"provider": self.model.provider})
 
     def _on_audio(self, message: Audio) -> None:
         if message.sample_rate != SAMPLE_RATE:
             self.get_logger().error(f"sound at {message.sample_rate} Hz is ignored: send {SAMPLE_RATE} Hz", once=True)
             return
+        self.model.mouth_gain = self._params.mouth_gain
         samples = np.frombuffer(message.samples, np.int16) / np.float32(FULL_SCALE)
         for face in self.model(samples, common.seconds(message.header.stamp)):
-            points = self._blinks(face.points, face.stamp) if self._blinks else face.points
+            points = self._blinks(face.points, face.stamp) if self._params.blinks else face.points
             out = FaceLandmarks(points=points.astype(np.float32).ravel())
             out.header.stamp = common.to_stamp(face.stamp)
             self._faces.publish(out)

@@ -14,6 +14,7 @@ from ..audio import files
 from ..audio.mel import HOP, SAMPLE_RATE
 from . import common
 from .common import parameter
+from .diagnostics import Condition
 
 SILENCE = 33  # of 32768: -60 dB, below what any microphone in a room records of a voice
 TAIL_S = 0.6  # of silence after the recording, in which the mouth closes
@@ -40,6 +41,11 @@ class AudioFileNode(common.Configured):
         self._began: float | None = None
         self._audio = self.create_publisher(Audio, "audio", common.SOUND)
         self.create_timer(HOP / SAMPLE_RATE / 2, self._pace)
+
+    def condition(self) -> Condition:
+        return Condition(
+            well="finished" if self.finished else "" if self._began else "waits until every node to the motors listens"
+        )
 
     def _pace(self) -> None:
         """Publishes each block at the moment its last sample is spoken, as a microphone would."""

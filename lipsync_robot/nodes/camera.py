@@ -10,6 +10,7 @@ from ..vision import camera, video
 from ..vision.newest import Newest, again, live, played
 from . import common, images
 from .common import parameter
+from .diagnostics import Condition
 
 WATCH_S = 0.05  # how often it is looked whether there is something to open
 AGAIN_S = 1.0  # between attempts to open a camera that is not there
@@ -18,7 +19,7 @@ AGAIN_S = 1.0  # between attempts to open a camera that is not there
 @dataclass
 class Params:
     source: str = parameter("0", "A camera by its number, device or name; or a video file, or a folder of pictures")
-    width: int = parameter(640, "Wider pictures are scaled down to this many pixels: a face needs no more", 64, 4096)
+    width: int = parameter(640, "Wider pictures are scaled down to this many pixels: a face needs no more", 64, 4096, True)
     rate_hz: float = parameter(25.0, "Of a folder of pictures, which has none of its own", 1.0, 240.0)
     loop: bool = parameter(False, "Play a file again and again")
     await_chain: bool = parameter(True, "Begin a file only once every arrow from picture to motor has somebody at its end")
@@ -44,6 +45,15 @@ class CameraNode(common.Configured):
     def missed(self) -> int:
         """Pictures that were not published: the newest had come."""
         return self._newest.missed if self._newest else 0
+
+    def condition(self) -> Condition:
+        failure = self._newest and self._newest.failure
+        return Condition(
+            wrong=[str(failure)] if failure else [],
+            well="finished" if self.finished else "",
+            figures={"dropped": self.missed},
+            hardware=self._params.source,
+        )
 
     def destroy_node(self) -> None:
         newest: Newest | None = getattr(self, "_newest", None)  # none where __init__ failed

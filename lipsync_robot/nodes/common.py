@@ -1,4 +1,4 @@
-"""What all nodes share, once: typed parameters, stamps, topics' quality of service, start and end of a process."""
+"""What all nodes share, once: typed parameters, counted topics and their quality of service, stamps, start and end."""
 
 import dataclasses
 import fcntl
@@ -13,25 +13,37 @@ from typing import IO, Any, Protocol, TypeVar
 
 import rclpy
 from builtin_interfaces.msg import Time
-from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor, ParameterType
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, ParameterType, SetParametersResult
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
+from rclpy.subscription import Subscription
 
 from .. import settings
 from ..errors import BadInputError, LipsyncError
 from ..motors.ports import run_folder
 from ..resources import resource
+from .diagnostics import Condition, Diagnostics
 
 P = TypeVar("P")
 
-# Sound must be whole: a lost block is a click and a wrong frame. Everything after it is worth only its newest.
+# Sound must be whole: a lost block is a click and a wrong frame. 100 blocks are two seconds in which its reader may be busy.
 SOUND = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, history=HistoryPolicy.KEEP_LAST)
+# A lost pose is a jerk. Ten are 0.2 s of speech: whatever waited longer has outlived the lifetime_s of its command.
+# Without a DDS deadline: no publisher that offers none (`ros2 topic pub`, a bag) would be matched, and every pause in speech
+# would be a missed one. Each command carries its own lifetime instead, and motor_driver counts the poses that miss deadline_s.
 MOTION = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, history=HistoryPolicy.KEEP_LAST)
+# A picture is worth only its newest: nobody waits for one that was lost.
 IMAGE = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE)
+
+# Of every spin_once: rclpy serves all that is ready in turn only while it is called with the same timeout. With one that
+# changes, whoever is first among the nodes is served again and again, and on a busy machine the last ones starve.
+SPIN_S = 0.01
+HEED_S = 0.1  # after which a node at rest sees that it was asked to end
 
 BUILT_IN = {"use_sim_time", "start_type_description_service"}  # of any ROS 2 node
 SHARED = {"human_face", "playback_delay_s", "robot"}  # stand under /** in a settings file, for the nodes that know them
@@ -49,32 +61,78 @@ class ParameterError(BadInputError):
     """A node was given a parameter that it does not have, or a value it cannot use."""
 
 
-def parameter(default: Any, says: str, low: float | None = None, high: float | None = None) -> Any:
-    """A field of a node's parameter dataclass: its default, what it means, and its range where it has one."""
-    metadata = {"default": default, "says": says, "range": (low, high)}
+def parameter(default: Any, says: str, low: float | None = None, high: float | None = None, live: bool = False) -> Any:
+    """A field of a node's parameter dataclass: its default, what it means, its range where it has one.
+
+    live: it may be set while the node runs; its node reads it anew for every message, or in `changed`.
+    """
+    metadata = {"default": default, "says": says, "range": (low, high), "live": live}
     return dataclasses.field(default_factory=lambda: default, metadata=metadata)
 
 
 class Configured(Node):
-    """A node whose parameters were all given to it from outside; `declare` types them."""
+    """A node whose parameters were all given to it from outside; `declare` types them. What it hears and sends is counted."""
 
     def __init__(self, name: str) -> None:
+        self._reports: Diagnostics | None = None  # rclpy makes topics of its own first: they do not count
+        self._declared: Any = None
+        self._fields: dict[str, dataclasses.Field] = {}
         super().__init__(name, automatically_declare_parameters_from_overrides=True)
+        self._reports = Diagnostics(self, lambda: self.condition())
 
     def declare(self, cls: type[P]) -> P:
-        """Declares cls's fields, typed and described, and returns them as given. Unknown keys raise ParameterError."""
+        """Declares cls's fields, typed and described -> them as given, and as live ones are set. Raises ParameterError."""
         given = self.get_parameters_by_prefix("")
-        fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        self._fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
         for key in given:
-            if key not in fields and key not in BUILT_IN | SHARED and not key.startswith("qos_overrides."):
-                hint = settings.suggestion(key, fields)
-                raise ParameterError(f"node {self.get_name()}: unknown parameter {key!r}. {hint}")
-        for name, field in fields.items():
+            if key in SHARED and key not in self._fields:
+                self.undeclare_parameter(key)  # for others
+            elif not self._is_rclpys(key):
+                self._known(key)
+        for name, field in self._fields.items():
             value = given[name].value if name in given else field.metadata["default"]
             if name in given:
                 self.undeclare_parameter(name)
-            self.declare_parameter(name, self._checked(field, value), _descriptor(field), ignore_override=True)
-        return cls(**{name: self.get_parameter(name).value for name in fields})
+            self.declare_parameter(name, self._checked(name, value), _descriptor(field), ignore_override=True)
+        params = self._declared = cls(**{name: self.get_parameter(name).value for name in self._fields})
+        return params
+
+    def set_parameters_atomically(self, parameter_list: list[Parameter]) -> SetParametersResult:
+        """As any node's, which its services call; a refusal is a sentence, and a change counts from the next message on.
+
+        No callback: rclpy would ask it last, after refusals of its own that do not say what may be given.
+        """
+        try:
+            wanted = [self._wanted(parameter) for parameter in parameter_list]
+        except ParameterError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        result = super().set_parameters_atomically(wanted)
+        if result.successful:
+            for parameter in wanted:
+                if parameter.name in self._fields:
+                    setattr(self._declared, parameter.name, parameter.value)
+            self.changed()
+        return result
+
+    def changed(self) -> None:
+        """Called when live parameters have been set: hands them on where they are not read for every message."""
+
+    def condition(self) -> Condition:
+        """How it stands, for /diagnostics: asked once a second."""
+        return Condition()
+
+    def create_publisher(self, msg_type: Any, topic: str, qos_profile: Any, **options: Any) -> Publisher:
+        """As any node's; what is published is counted."""
+        publisher = super().create_publisher(msg_type, topic, qos_profile, **options)
+        if self._reports is not None:
+            publisher.publish = self._reports.counted(topic, True, publisher.publish)
+        return publisher
+
+    def create_subscription(self, msg_type: Any, topic: str, callback: Any, qos_profile: Any, **options: Any) -> Subscription:
+        """As any node's; what is heard is counted."""
+        if self._reports is not None:
+            callback = self._reports.counted(topic, False, callback)
+        return super().create_subscription(msg_type, topic, callback, qos_profile, **options)
 
     def now(self) -> float:
         """Seconds since the epoch: servos and sound cards know no simulated time."""
@@ -85,16 +143,36 @@ class Configured(Node):
         matched = source.get_subscription_count() >= self.count_subscribers(source.topic_name) > 0
         return matched and all(self.count_publishers(topic) and self.count_subscribers(topic) for topic in TO_MOTION)
 
-    def _checked(self, field: dataclasses.Field, value: Any) -> Any:
-        wanted = type(field.metadata["default"])
-        where = f"node {self.get_name()}: parameter {field.name!r}"
-        if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+    def _is_rclpys(self, key: str) -> bool:
+        return key in BUILT_IN or key.startswith("qos_overrides.")
+
+    def _known(self, name: str) -> dataclasses.Field:
+        if name not in self._fields:
+            hint = settings.suggestion(name, self._fields) if self._fields else "It has none."
+            raise ParameterError(f"node {self.get_name()}: unknown parameter {name!r}. {hint}")
+        return self._fields[name]
+
+    def _wanted(self, parameter: Parameter) -> Parameter:
+        """A parameter that is to be set while the node runs, of the declared type. Raises ParameterError."""
+        name = parameter.name
+        if self._is_rclpys(name):
+            return parameter
+        if not self._known(name).metadata["live"]:
+            raise ParameterError(
+                f"node {self.get_name()}: parameter {name!r} is fixed while it runs. Give it where the node is started."
+            )
+        return Parameter(name, value=self._checked(name, parameter.value))
+
+    def _checked(self, name: str, value: Any) -> Any:
+        default, (low, high) = (self._fields[name].metadata[key] for key in ("default", "range"))
+        wanted = type(default)
+        where = f"node {self.get_name()}: parameter {name!r} is {value!r}"
+        if wanted is float and type(value) is int:
             value = float(value)
-        if not isinstance(value, wanted):
-            raise ParameterError(f"{where} is {value!r}; give a {wanted.__name__}.")
-        low, high = field.metadata["range"]
-        if (low is not None and value < low) or (high is not None and value > high):
-            raise ParameterError(f"{where} is {value!r}; it goes from {low} to {high}.")
+        if type(value) is not wanted or (wanted is list and not all(isinstance(item, str) for item in value)):
+            raise ParameterError(f"{where}; give a {'list of str' if wanted is list else wanted.__name__}.")
+        if low is not None and not low <= value <= high:  # which NaN is not
+            raise ParameterError(f"{where}; it goes from {low} to {high}.")
         return value
 
 
@@ -112,9 +190,11 @@ def _descriptor(field: dataclasses.Field) -> ParameterDescriptor:
     }
     low, high = field.metadata["range"]
     kind = kinds[type(field.metadata["default"])]
-    described = ParameterDescriptor(type=kind, description=field.metadata["says"], read_only=True)
-    if low is not None and isinstance(field.metadata["default"], float):
+    described = ParameterDescriptor(type=kind, description=field.metadata["says"], read_only=not field.metadata["live"])
+    if low is not None and kind == ParameterType.PARAMETER_DOUBLE:
         described.floating_point_range = [FloatingPointRange(from_value=float(low), to_value=float(high))]
+    elif low is not None:
+        described.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
     return described
 
 
@@ -194,7 +274,10 @@ def endings(ignorable: Collection[int] = ENDINGS) -> Iterator[list[int]]:
 
 
 def run(node_class: Callable[[], Node]) -> Callable[[], None]:
-    """The main function of a process that holds one node: spins until it is interrupted, then lets it end in order."""
+    """The main function of a process that holds one node: spins until it is interrupted, then lets it end in order.
+
+    It exits with 0 when it was asked to end, with the error's exit_code after one sentence, with 1 after a traceback.
+    """
 
     def main() -> None:
         node = None

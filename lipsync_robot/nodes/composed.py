@@ -49,10 +49,10 @@ class Composition:
         self._heed()
 
     def spin(self, seconds: float) -> None:
-        """Serves all nodes for so long."""
+        """Serves all nodes for so long, and at most common.SPIN_S longer."""
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self._executor.spin_once(timeout_sec=left)
+        while time.monotonic() < until:
+            self._executor.spin_once(timeout_sec=common.SPIN_S)
             self._heed()
 
     def close(self) -> None:

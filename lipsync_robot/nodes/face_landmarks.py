@@ -4,7 +4,6 @@ import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from sensor_msgs.msg import Image
 
 from lipsync_robot.msg import FaceLandmarks
@@ -14,6 +13,7 @@ from ..vision.smoothing import NEAR_CM
 from ..vision.watch import Watcher
 from . import common, images
 from .common import parameter
+from .diagnostics import Condition
 
 LOST_S = 0.25  # from which on a face that is not seen is worth a word; the driver goes home then
 
@@ -24,9 +24,11 @@ class Params:
         2, "Among so many the nearest is followed; each picture with fewer costs 3 ms more than with 1", 1, 8
     )
     grey: bool = parameter(False, "Look at grey pictures with equalised histogram, which suits a robot's face")
-    most_turned_deg: float = parameter(MOST_TURNED_DEG, "A head turned farther from the camera is not followed", 0.0, 90.0)
-    least_sharp: float = parameter(LEAST_SHARP, "Blurred beyond this share of the usual sharpness is not used", 0.0, 1.0)
-    near_cm: float = parameter(NEAR_CM, "What moves less than this is steadied; 0 for no smoothing", 0.0, 1.0)
+    most_turned_deg: float = parameter(
+        MOST_TURNED_DEG, "A head turned farther from the camera is not followed", 0.0, 90.0, True
+    )
+    least_sharp: float = parameter(LEAST_SHARP, "Blurred beyond this share of the usual sharpness is not used", 0.0, 1.0, True)
+    near_cm: float = parameter(NEAR_CM, "What moves less than this is steadied; 0 for no smoothing", 0.0, 1.0, True)
 
 
 class FaceLandmarksNode(common.Configured):
@@ -34,15 +36,25 @@ class FaceLandmarksNode(common.Configured):
 
     def __init__(self) -> None:
         super().__init__("face_landmarks")
-        params = self.declare(Params)
-        self._watcher = Watcher(**dataclasses.asdict(params))
+        self._params = self.declare(Params)
+        self._watcher = Watcher(**dataclasses.asdict(self._params))
         self.pictures = self.found = 0
         self._why, self._at = "no picture yet", self.now()  # why there is no face, and since when
         self._told = False
         self._faces = self.create_publisher(FaceLandmarks, "human/landmarks", common.MOTION)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_subscription(Image, "camera/image", self._on_image, common.IMAGE)
-        self.create_timer(1.0, self._diagnose)
+
+    def changed(self) -> None:
+        self._watcher.gate.most_turned_deg = self._params.most_turned_deg
+        self._watcher.gate.least_sharp = self._params.least_sharp
+        self._watcher.smoothing.near_cm = self._params.near_cm
+
+    def condition(self) -> Condition:
+        return Condition(
+            doubtful=[self._why] if self._why else [],
+            well="following a face",
+            figures={"pictures": self.pictures, "faces": self.found, "dropped": self.pictures - self.found},
+        )
 
     def destroy_node(self) -> None:
         if hasattr(self, "_watcher"):
@@ -76,18 +88,6 @@ class FaceLandmarksNode(common.Configured):
         if not self._told and moment - self._at > LOST_S:
             self._told = True
             self.get_logger().warn(f"the face is lost: {why}")
-
-    def _diagnose(self) -> None:
-        figures = {"pictures": self.pictures, "faces": self.found}
-        status = DiagnosticStatus(
-            level=DiagnosticStatus.WARN if self._why else DiagnosticStatus.OK,
-            name=self.get_fully_qualified_name(),
-            message=self._why or "following a face",
-            values=[KeyValue(key=key, value=str(value)) for key, value in figures.items()],
-        )
-        message = DiagnosticArray(status=[status])
-        message.header.stamp = common.to_stamp(self.now())
-        self._diagnostics.publish(message)
 
 
 main = common.run(FaceLandmarksNode)

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool, Trigger
@@ -24,8 +23,10 @@ from ..motors.schedule import Pose
 from ..motors.statistics import Punctuality
 from . import common
 from .common import parameter
+from .diagnostics import Condition
 from .emergency_stop import EmergencyStop
 
+RECENT = 1500  # poses that the diagnostics tell the ages of: half a minute of speech
 DONE = TransitionCallbackReturn.SUCCESS
 
 
@@ -35,9 +36,9 @@ class Params:
     port: str = parameter("twin", "Serial port of the servo controller, or `twin`")
     autostart: bool = parameter(True, "Configure and activate at once, without a manager that says so")
     rate_hz: float = parameter(100.0, "How often positions are sent", 40.0, 400.0)
-    playback_delay_s: float = parameter(0.11, "Sound is heard this long after its stamp; motion meets it", 0.0, 5.0)
-    deadline_s: float = parameter(0.02, "A pose sent later than this after it was due counts as missed", 0.001, 1.0)
-    servo_lag_s: float = parameter(0.03, "How long the servos trail their command", 0.0, 1.0)
+    playback_delay_s: float = parameter(0.11, "Sound is heard this long after its stamp; the same as speaker's", 0.0, 5.0)
+    deadline_s: float = parameter(0.02, "A pose sent later than this after it was due counts as missed", 0.001, 1.0, True)
+    servo_lag_s: float = parameter(0.03, "How long the servos trail their command", 0.0, 1.0, True)
 
 
 class MotorDriverNode(common.Managed):
@@ -61,11 +62,9 @@ class MotorDriverNode(common.Managed):
         self._told: Health | None = None
         self._sent = self.create_publisher(JointState, "motor/sent", common.MOTION)
         self._measured = self.create_publisher(JointState, "motor/measured", common.MOTION)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_subscription(MotorCommand, "motor/command", self._on_command, common.MOTION)
         self._timer = self.create_timer(1 / self._params.rate_hz, self._tick)
         self._timer.cancel()  # until it is configured
-        self.create_timer(1.0, self._diagnose)
         self._stop = EmergencyStop(self, self.driver.guard.emergency_stop)
         self._offer("reset", lambda driver: driver.guard.reset(time.monotonic()))
         self._offer("go_home", lambda driver: driver.go_home())
@@ -83,6 +82,29 @@ class MotorDriverNode(common.Managed):
     def missed(self) -> int:
         """Commands that did not reach the wire in time."""
         return self.punctuality.missed(self.driver.pending)
+
+    def changed(self) -> None:
+        self.punctuality.deadline_s = self._params.deadline_s
+
+    def condition(self) -> Condition:
+        driver, configured = self.driver, not self._timer.is_canceled()
+        wrong = driver.faults(time.monotonic()) if configured else ["not configured"]
+        if driver.guard.stopped:
+            wrong.append("emergency stop: motors are frozen until motor/reset is called")
+        ages = self.punctuality.summary(RECENT)
+        figures: dict[str, float | str] = {**ages, "missed": self.missed, "refused": driver.guard.rejected, **driver.counts}
+        figures |= {key.replace("wire", "latency"): age for key, age in ages.items() if key.startswith("wire")}
+        figures["dropped"] = self.punctuality.expired + driver.guard.rejected
+        if driver.health is not None:
+            warm = zip(self._robot.names, driver.health.temperature, strict=True)
+            figures |= {f"temperature {name}": degrees for name, degrees in warm if np.isfinite(degrees)}
+        return Condition(
+            wrong=wrong,
+            doubtful=[] if driver.fail_safe else [buses.NO_FAIL_SAFE],
+            well="sending" if driver.started else "not active",
+            figures=figures,
+            hardware=self._robot.name,
+        )
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Opens the bus, now or as soon as there is one: it takes a while, which motion had better not wait for."""
@@ -188,27 +210,6 @@ class MotorDriverNode(common.Managed):
         message = JointState(name=self._robot.names, position=position, effort=array.array("d", health.load))
         message.header.stamp = common.to_stamp(self.now())
         self._measured.publish(message)
-
-    def _diagnose(self) -> None:
-        driver, configured = self.driver, not self._timer.is_canceled()
-        wrong = driver.faults(time.monotonic()) if configured else ["not configured"]
-        if driver.guard.stopped:
-            wrong.append("emergency stop: motors are frozen until motor/reset is called")
-        warnings = [] if driver.fail_safe else [buses.NO_FAIL_SAFE]
-        figures = {**self.punctuality.summary(), "missed": self.missed, "refused": driver.guard.rejected, **driver.counts}
-        if driver.health is not None:
-            warm = zip(self._robot.names, driver.health.temperature, strict=True)
-            figures |= {f"temperature {name}": degrees for name, degrees in warm if np.isfinite(degrees)}
-        status = DiagnosticStatus(
-            level=DiagnosticStatus.ERROR if wrong else DiagnosticStatus.WARN if warnings else DiagnosticStatus.OK,
-            name=self.get_fully_qualified_name(),
-            message="; ".join(wrong + warnings) or ("sending" if driver.started else "not active"),
-            hardware_id=self._robot.name,
-            values=[KeyValue(key=key, value=f"{value:g}") for key, value in figures.items()],
-        )
-        message = DiagnosticArray(status=[status])
-        message.header.stamp = common.to_stamp(self.now())
-        self._diagnostics.publish(message)
 
 
 main = common.run(MotorDriverNode)

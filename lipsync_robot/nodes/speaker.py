@@ -9,12 +9,13 @@ from lipsync_robot.msg import Audio
 from ..audio.playback import Speaker
 from . import common
 from .common import parameter
+from .diagnostics import Condition
 
 
 @dataclass
 class Params:
     device: str = parameter("", "PortAudio's name of the loudspeaker or a part of it; empty for the default")
-    playback_delay_s: float = parameter(0.11, "Sound is heard this long after its stamp", 0.0, 5.0)
+    playback_delay_s: float = parameter(0.11, "Sound is heard this long after its stamp; the same as motor_driver's", 0.0, 5.0)
 
 
 class SpeakerNode(common.Configured):
@@ -28,6 +29,9 @@ class SpeakerNode(common.Configured):
         if self._speaker.silent_because:
             self.get_logger().info(f"plays nothing: {self._speaker.silent_because}")
         self.create_subscription(Audio, "audio", self._on_audio, common.SOUND)
+
+    def condition(self) -> Condition:
+        return Condition(doubtful=[f"plays nothing: {self._speaker.silent_because}"] * bool(self._speaker.silent_because))
 
     def destroy_node(self) -> None:
         if hasattr(self, "_speaker"):

@@ -14,6 +14,7 @@ from ..twin.faces import FACES
 from ..twin.simulation import FaceSimulation
 from . import common, images
 from .common import parameter
+from .diagnostics import Condition
 
 LONGEST_S = 0.5  # that is simulated at once: a process that was stopped for long must not catch up for minutes
 
@@ -26,8 +27,8 @@ class Params:
     backlash: float = parameter(0.01, "Play of the linkage, as a share of the stroke", 0.0, 0.2)
     servo_noise: float = parameter(0.0, "Deviation of where a servo lands at a command, as a share of the stroke", 0.0, 0.1)
     image_rate_hz: float = parameter(25.0, "Frame rate of the camera, which renders only while somebody listens", 1.0, 60.0)
-    image_width: int = parameter(320, "Pixels")
-    image_height: int = parameter(240, "Pixels")
+    image_width: int = parameter(320, "Pixels", 16, 1920)
+    image_height: int = parameter(240, "Pixels", 16, 1080)
 
 
 class TwinNode(common.Configured):
@@ -44,6 +45,7 @@ class TwinNode(common.Configured):
             )
         self._simulation = FaceSimulation(self._params.backlash, self._params.servo_noise, face=self._params.face)
         self._camera: Camera | None = None
+        self._restarts = 0
         self._controller = self._powered()
         self._simulated = time.monotonic()
         self._joints = self.create_publisher(JointState, "twin/joints", common.MOTION)
@@ -55,6 +57,9 @@ class TwinNode(common.Configured):
     def face(self) -> str:
         """Whose face it wears, as twin.faces names it."""
         return self._params.face
+
+    def condition(self) -> Condition:
+        return Condition(figures={"restarts": self._restarts})
 
     def destroy_node(self) -> None:
         if hasattr(self, "_controller"):
@@ -71,6 +76,7 @@ class TwinNode(common.Configured):
         self.get_logger().error(f"{self._controller.fault} It is started again.")
         self._controller.close()
         self._controller = self._powered()
+        self._restarts += 1
         self._simulated = time.monotonic()  # the servos held meanwhile
 
     def _advance(self) -> None:

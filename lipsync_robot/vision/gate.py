@@ -22,7 +22,7 @@ class Gate:
     """Carries how sharp the pictures were of late: a camera that sees badly all the time is believed all the same."""
 
     def __init__(self, most_turned_deg: float = MOST_TURNED_DEG, least_sharp: float = LEAST_SHARP) -> None:
-        self._most_turned_deg, self._least_sharp = most_turned_deg, least_sharp
+        self.most_turned_deg, self.least_sharp = most_turned_deg, least_sharp
         self._late: deque[tuple[float, float]] = deque()  # (moment, sharpness)
 
     def refusal(self, rgb: np.ndarray, screen: np.ndarray, face: MetricFace, moment: float) -> str:
@@ -33,9 +33,9 @@ class Gate:
         usual = float(np.median([each for _, each in self._late])) if len(self._late) >= FEWEST else 0.0
         self._late.append((moment, sharp))
         turned = turned_deg(face.pose)
-        if turned > self._most_turned_deg:
+        if turned > self.most_turned_deg:
             return f"turned away by {turned:.0f} degrees"
-        if sharp < self._least_sharp * usual:
+        if sharp < self.least_sharp * usual:
             return "blurred"
         return ""
 

@@ -14,7 +14,7 @@ FORGOTTEN_S = 0.5  # after a longer gap it begins anew
 class Smoothing:
     def __init__(self, near_cm: float = NEAR_CM) -> None:
         """near_cm: 0 lets everything through."""
-        self._near = near_cm
+        self.near_cm = near_cm
         self._points: np.ndarray | None = None
         self._moment = 0.0
 
@@ -26,6 +26,6 @@ class Smoothing:
             return points
         way = points - self._points
         length = np.square(way).sum(-1, keepdims=True)
-        share = length / np.maximum(length + self._near**2, np.finfo(float).tiny)
+        share = length / np.maximum(length + self.near_cm**2, np.finfo(float).tiny)
         self._points = self._points + np.maximum(share, 1 - np.exp(-passed / PATIENCE_S)) * way
         return self._points

@@ -29,7 +29,7 @@ class Watcher:
         """faces: among so many the nearest is chosen; grey: looks at grey pictures with equalised histogram, for a robot's face
         (seed 001, section 2.5); most_turned_deg, least_sharp: as Gate's; near_cm: as Smoothing's."""
         self._mesh, self._grey = FaceMesh(faces), grey
-        self._follower, self._gate, self._smoothing = Follower(), Gate(most_turned_deg, least_sharp), Smoothing(near_cm)
+        self._follower, self.gate, self.smoothing = Follower(), Gate(most_turned_deg, least_sharp), Smoothing(near_cm)
 
     def __call__(self, rgb: np.ndarray, moment: float) -> Sight:
         """rgb (h, w, 3) uint8, taken at a moment in s."""
@@ -40,10 +40,10 @@ class Watcher:
         if chosen is None:
             return Sight(None, "another face" if faces else "no face: it is too dark" if too_dark(rgb) else "no face")
         face = faces[chosen]
-        why = self._gate.refusal(rgb, screens[chosen], face, moment)
+        why = self.gate.refusal(rgb, screens[chosen], face, moment)
         if why:
             return Sight(None, why)
-        return Sight(face._replace(points=self._smoothing(face.points, moment)), "")
+        return Sight(face._replace(points=self.smoothing(face.points, moment)), "")
 
     def close(self) -> None:
         self._mesh.close()

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 import rclpy
+from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters, SetParametersAtomically
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
 
@@ -55,6 +57,47 @@ def ear() -> Iterator[Ear]:
     rclpy.init()
     yield Ear()
     rclpy.shutdown()
+
+
+class Settings:
+    """The parameter services of one node, as a client has them."""
+
+    def __init__(self, ear: Ear, node: str) -> None:
+        self._ear, self._node = ear, node
+
+    def set(self, **values: object) -> str:
+        """Why they were refused; "" if they were not."""
+        parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
+        results = self._ask(SetParameters, "set_parameters", SetParameters.Request(parameters=parameters)).results
+        return " ".join(result.reason for result in results if not result.successful)
+
+    def set_all_or_none(self, **values: object) -> str:
+        parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
+        request = SetParametersAtomically.Request(parameters=parameters)
+        return self._ask(SetParametersAtomically, "set_parameters_atomically", request).result.reason
+
+    def names(self) -> list[str]:
+        return sorted(self._ask(ListParameters, "list_parameters", ListParameters.Request()).result.names)
+
+    def get(self, *names: str) -> list:
+        values = self._ask(GetParameters, "get_parameters", GetParameters.Request(names=names)).values
+        return [parameter_value_to_python(value) for value in values]
+
+    def describe(self, *names: str) -> list:
+        return self._ask(DescribeParameters, "describe_parameters", DescribeParameters.Request(names=names)).descriptors
+
+    def _ask(self, kind: type, service: str, request: object):
+        client = self._ear.node.create_client(kind, f"{self._node}/{service}")
+        assert self._ear.until(client.service_is_ready)
+        answer = client.call_async(request)
+        assert self._ear.until(answer.done)
+        return answer.result()
+
+
+@pytest.fixture
+def parameters(ear: Ear) -> Callable[[str], Settings]:
+    """parameters("retarget").set(gain_mouth=0.5)"""
+    return lambda node: Settings(ear, node)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The launch file on the genuine `ros2 launch`, where a ROS 2 installation brings it."""
+"""The launch files on the genuine `ros2 launch`, where a ROS 2 installation brings it."""
 
 import signal
 import subprocess
@@ -12,6 +12,9 @@ pytest.importorskip("launch_ros", reason="`launch_ros` comes with a ROS 2 instal
 
 from lipsync_robot.resources import resource
 
+COMMAND = str(Path(sys.prefix) / "bin" / "lipsync-robot")
+ONLY_THERE = {"recorder"}  # of the command: what its report is made from
+OUTSIDE = ("launch_ros_", "_", "test_ear")  # launch's own node, hidden ones, and the test's
 LAUNCH = """
 import sys
 from launch import LaunchService
@@ -25,15 +28,66 @@ sys.exit(service.run())
 """
 
 
+def launched(file: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-c", LAUNCH, str(resource(f"launch/{file}")), *arguments]
+
+
+@pytest.mark.parametrize(
+    ("file", "argument", "verb", "nodes", "played"),
+    [
+        ("speak.launch.py", "file", ["speak"], {"audio_file", "audio2landmark", "speaker"}, ("a.wav", "sine=duration=60")),
+        (
+            "mimic.launch.py",
+            "camera",
+            ["mimic", "--camera"],
+            {"camera", "face_landmarks"},
+            ("a.mp4", "testsrc=duration=60:size=64x48"),
+        ),
+    ],
+)
+def test_the_command_starts_what_its_launch_file_starts(
+    ear, parameters, make_sound, file: str, argument: str, verb: list[str], nodes: set[str], played: tuple[str, str]
+) -> None:
+    """Names of nodes, the parameters that each one holds, and the topics at its ends, as any ROS 2 program sees them."""
+    path = make_sound(played[0], source=played[1])
+    wanted = nodes | {"twin", "motor_driver", "emergency_stop", "inverse_model", "retarget"}
+
+    def graph(command: list[str]) -> dict[str, tuple]:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            assert ear.until(lambda: wanted <= set(ear.node.get_node_names()) or process.poll() is not None)
+            assert process.poll() is None, process.communicate()[0]
+            names = {name for name in ear.node.get_node_names() if not name.startswith(OUTSIDE)} - ONLY_THERE
+            held = {name: values(name) for name in names}  # whoever answers has all its topics
+            ear.until(lambda: False, patience_s=1.0)  # and by now they are known here
+            return {name: (topics(name), held[name]) for name in names}
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=60)
+            assert ear.until(lambda: not wanted & set(ear.node.get_node_names()))
+
+    def topics(name: str) -> tuple:
+        ends = ear.node.get_publisher_names_and_types_by_node, ear.node.get_subscriber_names_and_types_by_node
+        return tuple(sorted(map(str, end(name, "/"))) for end in ends)
+
+    def values(name: str) -> dict[str, object]:
+        if name == "emergency_stop":
+            return {}
+        known = parameters(name).names()
+        return dict(zip(known, parameters(name).get(*known), strict=True))
+
+    composed = graph([COMMAND, *verb, str(path)])
+    assert set(composed) == wanted
+    assert graph(launched(file, f"{argument}:={path}")) == composed
+
+
 def test_speaks_a_file_and_ends_by_itself(make_sound, patient: Path) -> None:
     sound = make_sound("short.wav", source=f"amovie={resource('samples/avonlea.opus')},atrim=0:2")
-    launched = subprocess.Popen(
-        [sys.executable, "-c", LAUNCH, str(resource("launch/speak.launch.py")), f"file:={sound}", f"config:={patient}"],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    command = launched("speak.launch.py", f"file:={sound}", f"config:={patient}")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        said, _ = launched.communicate(timeout=120)
+        said, _ = process.communicate(timeout=120)
     finally:
-        launched.send_signal(signal.SIGINT)
-    assert launched.returncode == 0, said
-    assert said.count("process has finished cleanly") == 7
+        process.send_signal(signal.SIGINT)
+    assert process.returncode == 0, said
+    assert said.count("process has finished cleanly") == 7, said

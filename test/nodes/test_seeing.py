@@ -75,7 +75,7 @@ def test_a_slow_consumer_never_gets_an_old_picture(ear, watching, person: Path) 
     assert len(old) <= 1  # the one that was the newest
 
 
-def test_a_face_that_is_lost_is_said_once_and_so_is_its_return(ear, watching, picture: np.ndarray) -> None:
+def test_a_face_that_is_lost_is_said_once_and_so_is_its_return(ear, watching, parameters, picture: np.ndarray) -> None:
     eyes = watching("face_landmarks")
     faces, told = ear.hear(FaceLandmarks, "human/landmarks"), ear.hear(DiagnosticArray, "/diagnostics")
     camera = ear.node.create_publisher(Image, "camera/image", qos_profile_sensor_data)
@@ -95,6 +95,8 @@ def test_a_face_that_is_lost_is_said_once_and_so_is_its_return(ear, watching, pi
     shown(wall, lambda: any(status.message == "no face" for array in told for status in array.status))
     seen = len(faces)
     shown(picture, lambda: len(faces) > seen + 5)
+    assert parameters("face_landmarks").set(most_turned_deg=0.0) == ""  # while it runs: now every face is turned away
+    shown(picture, lambda: any(status.message.startswith("turned away by") for array in told for status in array.status))
     eyes.terminate()
     said, _ = eyes.communicate(timeout=60)
     assert said.count("the face is lost: no face") == 1
