@@ -7,7 +7,7 @@ import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from rosbags.interfaces import Connection, Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
@@ -21,8 +21,9 @@ from .errors import BadInputError
 from .resources import resource
 
 STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
-VERSION = 8  # of the metadata: Humble cannot read the way in which 9 writes the quality of service
+VERSION: Final = 8  # of the metadata: Humble cannot read the way in which 9 writes the quality of service
 KEPT_S, KEPT_BYTES = 1.0, 1 << 19  # what a killed writer may lose; beyond 1 MiB rosbags writes on its own, without an end
+Quality = Qos  # of service
 NS = 1_000_000_000
 FOREVER = QosTime(9_223_372_036, 854_775_807)
 # Records DataEnd and Footer without checksums and without a summary, and the magic: with them any MCAP file is whole.
@@ -65,12 +66,11 @@ def canonical(data: bytes, kind: str) -> bytes:
     return bytes(types().serialize_cdr(decoded(data, kind), kind))
 
 
-def quality(depth: int, reliable: bool) -> Qos:
+def quality(depth: int, reliable: bool) -> Quality:
     """What a publisher offered, for the player of a bag to offer it again."""
     reliability = QosReliability.RELIABLE if reliable else QosReliability.BEST_EFFORT
-    return Qos(
-        QosHistory.KEEP_LAST, depth, reliability, QosDurability.VOLATILE, FOREVER, FOREVER, QosLiveliness.AUTOMATIC, FOREVER, False
-    )  # fmt: skip
+    history, durability, liveliness = QosHistory.KEEP_LAST, QosDurability.VOLATILE, QosLiveliness.AUTOMATIC
+    return Qos(history, depth, reliability, durability, FOREVER, FOREVER, liveliness, FOREVER, False)
 
 
 def must_be_new(path: Path) -> None:
@@ -93,7 +93,7 @@ class Recording:
         self._topics: dict[str, Connection] = {}
         self._kept, self._unkept = 0, 0  # ns until when, and bytes since
 
-    def write(self, topic: str, kind: str, moment: int, data: bytes | memoryview, offered: Qos | None = None) -> None:
+    def write(self, topic: str, kind: str, moment: int, data: bytes | memoryview, offered: Quality | None = None) -> None:
         """A message of types() that was heard at a moment in ns since the epoch."""
         if self._writer.storage is None:
             self._open(moment)

@@ -14,6 +14,8 @@ from . import (
     mimic,
     motors,
     predictor,
+    record,
+    replay,
     speak,
     study,
 )
@@ -28,6 +30,8 @@ app = typer.Typer(
 )
 app.command("speak")(speak.speak)
 app.command("mimic")(mimic.mimic)
+app.command("record")(record.record)
+app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)
 app.command("find-port")(find_port.find_port)
 app.command("babble")(babble.babble)

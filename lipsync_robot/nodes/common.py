@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
 
@@ -77,10 +77,10 @@ class Configured(Node):
         """Seconds since the epoch: servos and sound cards know no simulated time."""
         return time.time()
 
-    def heard_to_the_end(self, source: Publisher) -> bool:
+    def heard_to_the_end(self, source: Publisher, arrows: Sequence[str] = TO_MOTION) -> bool:
         """Whether everybody who is to hear what this node publishes does, and every arrow on to the driver has two ends."""
         matched = source.get_subscription_count() >= self.count_subscribers(source.topic_name) > 0
-        return matched and all(self.count_publishers(topic) and self.count_subscribers(topic) for topic in TO_MOTION)
+        return matched and all(self.count_publishers(topic) and self.count_subscribers(topic) for topic in arrows)
 
     def _checked(self, field: dataclasses.Field, value: Any) -> Any:
         wanted = type(field.metadata["default"])

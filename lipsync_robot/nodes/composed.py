@@ -28,6 +28,8 @@ NODES = {
     "audio_file": "AudioFileNode",
     "camera": "CameraNode",
     "face_landmarks": "FaceLandmarksNode",
+    "bag_player": "BagPlayerNode",
+    "bag_recorder": "BagRecorderNode",
     "recorder": "RecorderNode",
     "witness": "WitnessNode",
 }
@@ -49,14 +51,19 @@ class Composition:
         node = kind()
         self.nodes[name] = node
         self._executor.add_node(node)
-        self._heed()
+        self.heed()
 
     def spin(self, seconds: float) -> None:
         """Serves all nodes for so long."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             self._executor.spin_once(timeout_sec=left)
-            self._heed()
+            self.heed()
+
+    def heed(self) -> None:
+        """Raises KeyboardInterrupt if a signal came: for who works without spinning."""
+        if self._signals:
+            raise KeyboardInterrupt
 
     def close(self) -> None:
         """Ends all nodes, the last one first, whatever one of them does: the driver goes home while the twin still follows."""
@@ -64,10 +71,6 @@ class Composition:
             ends.callback(self._executor.shutdown)
             for node in self.nodes.values():
                 ends.callback(node.destroy_node)
-
-    def _heed(self) -> None:
-        if self._signals:
-            raise KeyboardInterrupt
 
 
 @contextmanager

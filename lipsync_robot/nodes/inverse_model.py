@@ -1,6 +1,7 @@
 """Robot landmarks -> motor commands.   robot/landmarks -> [inverse_model] -> motor/command"""
 
 import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rclpy.duration import Duration
@@ -34,10 +35,13 @@ class InverseModelNode(common.Configured):
         self.create_subscription(RobotLandmarks, "robot/landmarks", self._on_landmarks, common.MOTION)
 
     def _on_landmarks(self, message: RobotLandmarks) -> None:
+        for command in self.answers(message):
+            self._commands.publish(command)
+
+    def answers(self, message: RobotLandmarks) -> Iterator[MotorCommand]:
+        """How each face is made, live and replayed."""
         positions = self.model(message.points.reshape(ROBOT_POINTS, 2))
-        self._commands.publish(
-            MotorCommand(header=message.header, positions=array.array("f", positions), lifetime=self._lifetime)
-        )
+        yield MotorCommand(header=message.header, positions=array.array("f", positions), lifetime=self._lifetime)
 
 
 main = common.run(InverseModelNode)

@@ -1,5 +1,6 @@
 """A human face -> what the robot's face can make of it.   human/landmarks -> [retarget] -> robot/landmarks"""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,11 +45,16 @@ class RetargetNode(common.Configured):
         self.create_subscription(FaceLandmarks, "human/landmarks", self._on_face, common.MOTION)
 
     def _on_face(self, message: FaceLandmarks) -> None:
+        for robot in self.answers(message):
+            self._robot.publish(robot)
+
+    def answers(self, message: FaceLandmarks) -> Iterator[RobotLandmarks]:
+        """What is made of each face, live and replayed."""
         human = message.points.reshape(POINTS, 3)
         if self._stranger and isinstance(self._retarget, Retarget):
             self._retarget.human = self._stranger(human, common.seconds(message.header.stamp))
         robot = self._retarget(human)
-        self._robot.publish(RobotLandmarks(header=message.header, points=robot.astype(np.float32).ravel()))
+        yield RobotLandmarks(header=message.header, points=robot.astype(np.float32).ravel())
 
 
 main = common.run(RetargetNode)
