@@ -30,7 +30,7 @@ def replay(
     stage: Annotated[
         Stage, typer.Option(help="What is played: audio, human/landmarks, robot/landmarks or motor/command.")
     ] = "audio",
-    rate: Annotated[float, typer.Option(min=0.05, max=20, help="How many times as fast as it was; sound has one speed.")] = 1.0,
+    rate: Annotated[float, typer.Option(min=0.05, max=5, help="How many times as fast as it was; sound has one speed.")] = 1.0,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Move nothing and wait for nothing: the commands, bit for bit.")
     ] = False,

@@ -8,10 +8,11 @@ from builtin_interfaces.msg import Time
 from .. import bags
 from . import common
 from .common import TO_MOTION, parameter
-from .recorded import Recorded
+from .recorded import Recorded, Said
 from .topics import ARROWS, STAGES
 
-PERIOD_S = 0.002  # how late a message may be
+PERIOD_S = 0.002  # how late a message is at most while the machine keeps up
+LATEST_S = 0.1  # beyond it time stands still, as on a machine that was asleep: what was said is said, and not all at once
 START_S = 0.5  # after everybody listens: two ends of a topic do not find each other in the same instant
 
 
@@ -19,7 +20,7 @@ START_S = 0.5  # after everybody listens: two ends of a topic do not find each o
 class Params:
     bag: str = parameter("", "Folder of the bag")
     stage: str = parameter("audio", f"What is played, for the nodes after it to answer: {', '.join(STAGES)}")
-    rate: float = parameter(1.0, "How many times as fast as it was; sound has one speed", 0.05, 20.0)
+    rate: float = parameter(1.0, "How many times as fast as it was; sound has one speed", 0.05, 5.0)
     recorded_namespace: str = parameter("", "Of the robot that was recorded, where the bag holds several")
     await_chain: bool = parameter(True, "Start only once every arrow from the stage to the motors has somebody at its end")
 
@@ -56,17 +57,28 @@ class BagPlayerNode(common.Configured):
         return 0.0 if self._began is None else max(0.0, self.now() - self._began / bags.NS)
 
     def _pace(self) -> None:
-        """Publishes what is due."""
+        """Publishes what is due: at most one message of a topic, because in one process its listeners have their turn then."""
         if self.finished or not self._may_start():
             return
-        while self._next is not None and self._now(self._next.moment) <= self.now() * bags.NS:
-            _, name, message = self._next
-            then = self._now(message.header.stamp.sec * bags.NS + message.header.stamp.nanosec)
-            message.header.stamp = Time(sec=then // bags.NS, nanosec=then % bags.NS)
-            self._out[name].publish(message)
-            self.played += name == self._name
+        assert self._began is not None
+        said: set[str] = set()
+        while self._next is not None and self._next.name not in said:
+            late = round(self.now() * bags.NS) - self._now(self._next.moment)
+            if late < 0:
+                break
+            if late > LATEST_S * bags.NS:
+                self._began += late
+            self._publish(self._next)
+            said.add(self._next.name)
             self._next = next(self._rest, None)
         self.finished = self._next is None
+
+    def _publish(self, said: Said) -> None:
+        stamp = said.message.header.stamp
+        then = self._now(stamp.sec * bags.NS + stamp.nanosec)
+        said.message.header.stamp = Time(sec=then // bags.NS, nanosec=then % bags.NS)
+        self._out[said.name].publish(said.message)
+        self.played += said.name == self._name
 
     def _now(self, moment: int) -> int:
         """A moment in the bag -> the one that it stands for now, both in ns since the epoch; at rate 1 to the nanosecond."""

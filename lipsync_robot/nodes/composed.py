@@ -17,6 +17,10 @@ from rclpy.signals import SignalHandlerOptions
 from .. import settings
 from . import common
 
+# The same at every wait: at another one rclpy forgets who else is ready and asks its first node anew, so that on a busy machine
+# the last ones are never served.
+WAIT_S = 0.01
+
 NODES = {
     "twin": "TwinNode",
     "motor_driver": "MotorDriverNode",
@@ -56,8 +60,8 @@ class Composition:
     def spin(self, seconds: float) -> None:
         """Serves all nodes for so long."""
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self._executor.spin_once(timeout_sec=left)
+        while time.monotonic() < until:
+            self._executor.spin_once(timeout_sec=WAIT_S)
             self.heed()
 
     def heed(self) -> None:
