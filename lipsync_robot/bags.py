@@ -4,13 +4,15 @@ A bag is a folder, of which metadata.yaml is written last. One whose writer was 
 """
 
 import functools
+import io
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from rosbags.interfaces import Connection, Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
-from rosbags.rosbag2 import Reader, StoragePlugin, Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
 from rosbags.rosbag2.storage_mcap import McapWriter
 from rosbags.rosbag2.storage_sqlite3 import Sqlite3Writer
 from rosbags.serde import SerdeError
@@ -24,6 +26,7 @@ STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
 VERSION: Final = 8  # of the metadata: Humble cannot read the way in which 9 writes the quality of service
 KEPT_S, KEPT_BYTES = 1.0, 1 << 19  # what a killed writer may lose; beyond 1 MiB rosbags writes on its own, without an end
 Quality = Qos  # of service
+AT_ONCE = 4 << 20  # bytes that reach the file in one piece: what replaces the end of an MCAP file, and the new end
 NS = 1_000_000_000
 FOREVER = QosTime(9_223_372_036, 854_775_807)
 # Records DataEnd and Footer without checksums and without a summary, and the magic: with them any MCAP file is whole.
@@ -90,6 +93,8 @@ class Recording:
             raise BadInputError(f"storage {storage!r} is not known. Known: {', '.join(STORAGES)}.")
         must_be_new(path)
         self._writer = Writer(path, version=VERSION, storage_plugin=STORAGES[storage])
+        if storage == "mcap":  # whose readers all unpack it: a run takes a fifth less, pictures more
+            self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
         self._topics: dict[str, Connection] = {}
         self._kept, self._unkept = 0, 0  # ns until when, and bytes since
 
@@ -120,6 +125,10 @@ class Recording:
             raise BadInputError(f"{path}: cannot be written ({error.strerror}). Name a bag in a folder of yours.") from error
         if isinstance(self._writer.storage, Sqlite3Writer):
             self._writer.storage.conn.execute("PRAGMA synchronous=OFF")  # the disk is not waited for; only a power cut harms
+        elif isinstance(self._writer.storage, McapWriter):
+            file = self._writer.storage.bio
+            file.flush()
+            self._writer.storage.bio = io.BufferedWriter(file.detach(), AT_ONCE)
         self._kept = moment
 
     def _keep(self) -> None:
@@ -182,4 +191,9 @@ def _opened(path: Path) -> Iterator[Reader]:
 def _whole(path: Path) -> Path:
     """A bag; of one whose writer was killed, the file that holds its messages."""
     files = [*path.glob("*.mcap"), *path.glob("*.db3")]
-    return files[0] if len(files) == 1 and not (path / "metadata.yaml").exists() else path
+    if len(files) != 1 or (path / "metadata.yaml").exists():
+        return path
+    if Path(f"{files[0]}-journal").exists():  # killed while it committed: SQLite takes that back when it looks
+        with closing(sqlite3.connect(files[0])) as database:
+            database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return files[0]

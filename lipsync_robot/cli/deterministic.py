@@ -13,8 +13,8 @@ from .. import bags
 from ..nodes.composed import composed
 from ..nodes.recorded import Recorded, answers, serialized
 from ..nodes.topics import ARROWS, STAGES, after
-from .report import versions
 from .robots import Overrides
+from .usage import versions
 
 COMMAND = STAGES["command"]
 

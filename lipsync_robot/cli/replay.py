@@ -83,8 +83,6 @@ def replay(
         result = without_clock.replay(console, recorded, stage, settings, overrides, record)
         table = without_clock.table
     else:
-        from .report import report, table
-
         overrides["bag_player"] = {
             "bag": str(bag.resolve()), "stage": stage, "rate": rate, "recorded_namespace": namespace
         }  # fmt: skip
@@ -94,6 +92,8 @@ def replay(
         usage = Usage()
         recorder, figures = _run(console, bag, stage, settings, overrides)
         usage.stop()
+        from .report import report, table  # only now: FaceMesh would double the memory that replaying takes
+
         result = {"stage": stage, **report(console, recorder, figures, usage, video), "frames": figures["played"]}
     if json_file:
         json_file.write_text(json.dumps(result, indent=2) + "\n")
