@@ -1,8 +1,8 @@
 """A recorded run to servos, one process a node: ros2 launch lipsync_robot replay.launch.py bag:=$PWD/out/run stage:=human
 
 Plays one stage of a bag, of `lipsync-robot record` or `ros2 bag record`, in real time; the nodes after it answer anew. With the
-twin unless told otherwise; every parameter stands in config/speak.yaml, or in the file that `config:=` names. Ends by itself
-when the bag does.
+twin unless told otherwise; the nodes' parameters stand in config/speak.yaml, or in the file that `config:=` names. Ends by
+itself when the bag does.
 """
 
 from pathlib import Path

@@ -99,30 +99,35 @@ class Recording:
         self._kept, self._unkept = 0, 0  # ns until when, and bytes since
 
     def write(self, topic: str, kind: str, moment: int, data: bytes | memoryview, offered: Quality | None = None) -> None:
-        """A message of types() that was heard at a moment in ns since the epoch."""
-        if self._writer.storage is None:
-            self._open(moment)
-        if topic not in self._topics:
-            self._topics[topic] = self._writer.add_connection(
-                topic, kind, typestore=types(), offered_qos_profiles=[offered] if offered else []
-            )
-        self._writer.write(self._topics[topic], moment, data)
-        self._unkept += len(data)
-        if self._unkept > KEPT_BYTES or moment - self._kept > KEPT_S * NS:
-            self._keep()
-            self._kept, self._unkept = moment, 0
+        """A message of types() that was heard at a moment in ns since the epoch. Raises BadInputError."""
+        with self._disk():
+            if self._writer.storage is None:
+                self._open(moment)
+            if topic not in self._topics:
+                self._topics[topic] = self._writer.add_connection(
+                    topic, kind, typestore=types(), offered_qos_profiles=[offered] if offered else []
+                )
+            self._writer.write(self._topics[topic], moment, data)
+            self._unkept += len(data)
+            if self._unkept > KEPT_BYTES or moment - self._kept > KEPT_S * NS:
+                self._keep()
+                self._kept, self._unkept = moment, 0
 
     def close(self) -> None:
         """Not `with Writer`, which throws away what was recorded before an interruption."""
         if self._writer.storage is not None:
-            self._writer.close()
+            with self._disk():
+                self._writer.close()
+
+    @contextmanager
+    def _disk(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise BadInputError(f"{self._writer.path}: cannot be written ({error}). Name a bag where there is room.") from error
 
     def _open(self, moment: int) -> None:
-        path = self._writer.path
-        try:
-            self._writer.open()
-        except OSError as error:
-            raise BadInputError(f"{path}: cannot be written ({error.strerror}). Name a bag in a folder of yours.") from error
+        self._writer.open()
         if isinstance(self._writer.storage, Sqlite3Writer):
             self._writer.storage.conn.execute("PRAGMA synchronous=OFF")  # the disk is not waited for; only a power cut harms
         elif isinstance(self._writer.storage, McapWriter):

@@ -86,6 +86,15 @@ def test_a_killed_writer_leaves_all_but_its_last_second(tmp_path: Path, storage:
     assert [message.data for message in left[:300]] == [block(i) for i in range(300)]
 
 
+@pytest.mark.parametrize("storage", bags.STORAGES)
+def test_a_full_disk_is_one_sentence(tmp_path: Path, storage: str) -> None:
+    little = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+    command = [sys.executable, "-c", little + WRITES, str(tmp_path / "bag"), storage]
+    ended = subprocess.run(command, stderr=subprocess.PIPE, cwd=Path(__file__).parent, text=True, timeout=120, check=False)
+    assert ended.returncode == 1
+    assert f"BadInputError: {tmp_path / 'bag'}: cannot be written" in ended.stderr.splitlines()[-1]
+
+
 def test_padding_is_no_difference() -> None:
     data = bytearray(block(7))
     padding = 4 + 8 + 4 + 1  # encapsulation, stamp, length of the empty frame_id, its end

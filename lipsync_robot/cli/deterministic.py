@@ -70,7 +70,8 @@ def table(console: Console, result: dict[str, Any], written: list[Path]) -> None
     if before:
         console.print(
             f" in the bag      {before['commands']}: {before['identical']} identical, {before['different']} different "
-            f"(by {before['most_different']:.2g} at most), {before['absent']} not made again"
+            f"(by {before['most_different']:.2g} at most), {before['absent']} not made again",
+            soft_wrap=True,
         )
     if written:
         console.print(escape(f" wrote {', '.join(map(str, written))}"))

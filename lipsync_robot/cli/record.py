@@ -60,7 +60,7 @@ def record(
         raise BadInputError(
             f"nothing was heard on {', '.join(recorder.counts)}: is a robot running, in this ROS_DOMAIN_ID and namespace?"
         )
-    console.print(escape(f" wrote {output}   {recorded_s:.1f} s   {_told(recorder.counts)}"))
+    console.print(escape(f" wrote {output}   {recorded_s:.1f} s   {_told(recorder.counts)}"), soft_wrap=True)
 
 
 def _slashed(namespace: str) -> str:
