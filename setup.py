@@ -28,7 +28,7 @@ setup(
     package_data={"lipsync_robot.face": ["canonical.npz"], "lipsync_robot.cli": ["study_page.html"]},
     data_files=[
         ("share/lipsync_robot", ["package.xml", "requirements.txt"]),
-        *(entry for folder in ("config", "launch", "models", "samples") for entry in shared(folder)),
+        *(entry for folder in ("config", "launch", "models", "msg", "samples") for entry in shared(folder)),
     ],
     install_requires=requirements("requirements.txt"),
     extras_require={"train": requirements("requirements-train.txt"), "test": requirements("requirements-test.txt")},

@@ -43,6 +43,12 @@ def recording() -> Path:
 
 
 @pytest.fixture(scope="session")
+def bag() -> Path:
+    """Two seconds of it as a robot said them; test/bags/README.md."""
+    return Path(__file__).parent / "bags" / "avonlea"
+
+
+@pytest.fixture(scope="session")
 def speech(recording: Path) -> np.ndarray:
     """The recording, (n,) float32 at 16 kHz."""
     return files.read(recording)

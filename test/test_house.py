@@ -10,9 +10,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 400  # lines
 
 BASE = {"errors", "resources", "settings"}
-GROUND = BASE | {"face", "audio", "inference"}
+GROUND = BASE | {"face", "audio", "inference", "bags"}
 MAY_USE = {
     **{room: {"errors"} for room in GROUND},
+    "bags": {"errors", "resources"},
     "speech": GROUND,
     "vision": GROUND,
     "motors": GROUND,
@@ -29,6 +30,7 @@ ONLY_IN = {
     "pocketsphinx": {"learning"},
     "onnxruntime": {"inference", "learning/export.py"},  # export: its quantiser and converter, never a session
     "rclpy": {"nodes", "cli"},
+    "rosbags": {"bags"},
     "mujoco": {"twin"},
     "mediapipe": {"vision"},
     "cv2": {"vision"},

@@ -14,8 +14,7 @@ from ..face import landmarks, scores
 from ..twin import side_by_side
 from ..vision import video
 from ..vision.facemesh import FaceMesh
-from .report import versions
-from .usage import Usage
+from .usage import Usage, versions
 
 ALIKE = {
     "mouth": landmarks.aperture,

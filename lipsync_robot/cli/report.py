@@ -1,7 +1,5 @@
 """What a speaking run measured: latency, sync, cost, as a dictionary for programs and a short table for people."""
 
-import platform
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +15,7 @@ from ..nodes.recorder import RecorderNode
 from ..twin import video as films
 from ..vision import video
 from ..vision.facemesh import FaceMesh
-from .usage import Usage
-
-PACKAGES = ("av", "mediapipe", "mujoco", "numpy", "onnxruntime", "pyserial", "rclpy")
+from .usage import Usage, versions
 
 
 def report(
@@ -46,11 +42,6 @@ def report(
     if film is not None:
         result |= _film(console, recorder, figures["playback_delay_s"], figures["face"], film)
     return result
-
-
-def versions() -> dict[str, str]:
-    """Of what a run's figures depend on."""
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}}
 
 
 def _film(console: Console, recorder: RecorderNode, delay: float, face: str, path: Path) -> dict[str, Any]:

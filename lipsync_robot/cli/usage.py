@@ -1,7 +1,11 @@
-"""What a run costs this process."""
+"""What a run costs this process, and what its figures depend on."""
 
+import platform
 import resource
 import time
+from importlib import metadata
+
+PACKAGES = ("av", "mediapipe", "mujoco", "numpy", "onnxruntime", "pyserial", "rclpy")
 
 
 class Usage:
@@ -15,3 +19,8 @@ class Usage:
     def stop(self) -> None:
         self.cpu_percent_of_one_core = 100 * (time.process_time() - self._used) / (time.monotonic() - self._began)
         self.peak_rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def versions() -> dict[str, str]:
+    """Of what a run's figures depend on."""
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}}

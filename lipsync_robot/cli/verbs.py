@@ -14,6 +14,8 @@ from . import (
     mimic,
     motors,
     predictor,
+    record,
+    replay,
     speak,
     status,
     study,
@@ -30,6 +32,8 @@ app = typer.Typer(
 app.command("speak")(speak.speak)
 app.command("mimic")(mimic.mimic)
 app.command("coexpress")(mimic.coexpress)
+app.command("record")(record.record)
+app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)
 app.command("status")(status.status)
 app.command("find-port")(find_port.find_port)

@@ -8,6 +8,7 @@ from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
+from .. import bags
 from ..motors.body import Body
 from ..motors.buses import open_bus
 from ..motors.description import Robot
@@ -30,7 +31,7 @@ def live(wake: Callable[[], Awake], seed: int, record: Path | None = None) -> Ch
         if not wanted:
             return
         if record is not None:
-            bag.must_be_new(record)
+            bags.must_be_new(record)
         body, look = wake()
         poses = (pose for some in wanted for pose in moved(body, asked(body.robot, seed, some)))
         kept = poses if record is None else bag.recorded(poses, body.robot.names, record)

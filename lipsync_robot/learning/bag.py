@@ -8,14 +8,11 @@ import io
 import time
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
-from rosbags.highlevel import AnyReader, AnyReaderError
-from rosbags.rosbag2 import StoragePlugin, Writer
-from rosbags.typesys import Stores, get_typestore
 
+from .. import bags
 from ..errors import BadInputError
 from .babble import Pose
 
@@ -26,63 +23,44 @@ JOINTS, PICTURE, HEADER, TIME = (
     "std_msgs/msg/Header",
     "builtin_interfaces/msg/Time",
 )
-NS = 1_000_000_000
 
 
 def recorded(poses: Iterable[Pose | None], motors: list[str], path: Path) -> Generator[Pose | None, None, None]:
     """The same poses, each written to a new bag as it passes. Raises BadInputError where the bag exists."""
-    types = get_typestore(Stores.ROS2_JAZZY)
+    types = bags.types()
     make, nothing = types.types, np.array([])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    must_be_new(path)
-    bag = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
-    bag.open()
-    try:  # not `with bag`, which throws away what was recorded before an interruption
-        sent = bag.add_connection(SENT, JOINTS, typestore=types)
-        seen = bag.add_connection(SEEN, PICTURE, typestore=types)
+    bag = bags.Recording(path)
+    try:
         for pose in poses:
             if pose is not None:
                 now = time.time_ns()
-                header = make[HEADER](make[TIME](now // NS, now % NS), pose.part)
+                header = make[HEADER](make[TIME](now // bags.NS, now % bags.NS), pose.part)
                 joints = make[JOINTS](header, motors, pose.command.astype(float), nothing, nothing)
-                bag.write(sent, now, types.serialize_cdr(joints, JOINTS))
+                bag.write(SENT, JOINTS, now, types.serialize_cdr(joints, JOINTS))
                 for view in pose.views:
                     picture = make[PICTURE](header, "png", np.frombuffer(_png(view), np.uint8))
-                    bag.write(seen, now, types.serialize_cdr(picture, PICTURE))
+                    bag.write(SEEN, PICTURE, now, types.serialize_cdr(picture, PICTURE))
             yield pose
     finally:
         bag.close()
 
 
-def must_be_new(path: Path) -> None:
-    """Raises BadInputError where there is something already."""
-    if path.exists():
-        raise BadInputError(
-            f"{path}: is there already. Name a bag that does not exist yet: what is recorded is never added to."
-        )
-
-
 def replayed(path: Path, motors: list[str], pictures: bool = True) -> Iterator[Pose]:
     """The poses of a bag, with or without their pictures. Raises BadInputError where it is none, or another robot's."""
-    try:
-        with AnyReader([path], default_typestore=get_typestore(Stores.ROS2_JAZZY)) as bag:
-            pose = None
-            topics = (SENT, SEEN) if pictures else (SENT,)
-            for connection, _, raw in bag.messages([known for known in bag.connections if known.topic in topics]):
-                message: Any = bag.deserialize(raw, connection.msgtype)
-                if connection.topic == SENT:
-                    if list(message.name) != motors:
-                        raise BadInputError(f"{path}: was recorded of the motors {', '.join(message.name)}. Name that --robot.")
-                    if pose is not None:
-                        yield pose
-                    pose = Pose(message.header.frame_id, np.array(message.position), [])
-                elif pose is not None:
-                    with Image.open(io.BytesIO(message.data.tobytes())) as picture:
-                        pose.views.append(np.asarray(picture))
+    pose = None
+    for topic, kind, _, data in bags.messages(path, SENT, *[SEEN] * pictures):
+        message = bags.decoded(data, kind)
+        if topic == SENT:
+            if list(message.name) != motors:
+                raise BadInputError(f"{path}: was recorded of the motors {', '.join(message.name)}. Name that --robot.")
             if pose is not None:
                 yield pose
-    except (AnyReaderError, OSError) as error:
-        raise BadInputError(f"{path}: cannot be read as a rosbag2 ({error}). Record one: lipsync-robot babble --bag") from error
+            pose = Pose(message.header.frame_id, np.array(message.position), [])
+        elif pose is not None:
+            with Image.open(io.BytesIO(message.data.tobytes())) as picture:
+                pose.views.append(np.asarray(picture))
+    if pose is not None:
+        yield pose
 
 
 def chunks(path: Path, motors: list[str]) -> int:

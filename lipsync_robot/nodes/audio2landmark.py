@@ -1,5 +1,6 @@
 """Sound -> a human face that says it.   audio -> [audio2landmark] -> human/landmarks"""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +47,11 @@ class Audio2LandmarkNode(common.Configured):
         return Condition(figures={"provider": self.model.provider})
 
     def _on_audio(self, message: Audio) -> None:
+        for face in self.answers(message):
+            self._faces.publish(face)
+
+    def answers(self, message: Audio) -> Iterator[FaceLandmarks]:
+        """What is said after each block of sound, by the live node and by one that is replayed."""
         if message.sample_rate != SAMPLE_RATE:
             self.get_logger().error(f"sound at {message.sample_rate} Hz is ignored: send {SAMPLE_RATE} Hz", once=True)
             return
@@ -55,7 +61,7 @@ class Audio2LandmarkNode(common.Configured):
             points = self._blinks(face.points, face.stamp) if self._params.blinks else face.points
             out = FaceLandmarks(points=points.astype(np.float32).ravel())
             out.header.stamp = common.to_stamp(face.stamp)
-            self._faces.publish(out)
+            yield out
 
 
 main = common.run(Audio2LandmarkNode)

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
@@ -53,7 +53,6 @@ LOCAL = {
     "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4",
 }
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # ways in which a process is asked to end
-HEED_S = 0.1  # within which it does
 TO_MOTION = ("human/landmarks", "robot/landmarks", "motor/command")  # the arrows from a face to the driver
 
 
@@ -138,10 +137,10 @@ class Configured(Node):
         """Seconds since the epoch: servos and sound cards know no simulated time."""
         return time.time()
 
-    def heard_to_the_end(self, source: Publisher) -> bool:
+    def heard_to_the_end(self, source: Publisher, arrows: Sequence[str] = TO_MOTION) -> bool:
         """Whether everybody who is to hear what this node publishes does, and every arrow on to the driver has two ends."""
         matched = source.get_subscription_count() >= self.count_subscribers(source.topic_name) > 0
-        return matched and all(self.count_publishers(topic) and self.count_subscribers(topic) for topic in TO_MOTION)
+        return matched and all(self.count_publishers(topic) and self.count_subscribers(topic) for topic in arrows)
 
     def _is_rclpys(self, key: str) -> bool:
         return key in BUILT_IN or key.startswith("qos_overrides.")
@@ -290,7 +289,7 @@ def run(node_class: Callable[[], Node]) -> Callable[[], None]:
                 executor.add_node(node)
                 while not asked:
                     executor.spin_once(timeout_sec=HEED_S)
-            except (ExternalShutdownException, SystemExit):
+            except SystemExit:
                 pass
             except LipsyncError as error:
                 print(error, file=sys.stderr)

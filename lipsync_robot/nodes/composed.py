@@ -28,6 +28,8 @@ NODES = {
     "camera": "CameraNode",
     "face_landmarks": "FaceLandmarksNode",
     "predictor": "PredictorNode",
+    "bag_player": "BagPlayerNode",
+    "bag_recorder": "BagRecorderNode",
     "recorder": "RecorderNode",
     "witness": "WitnessNode",
 }
@@ -46,14 +48,19 @@ class Composition:
         node = kind()
         self.nodes[name] = node
         self._executor.add_node(node)
-        self._heed()
+        self.heed()
 
     def spin(self, seconds: float) -> None:
         """Serves all nodes for so long, and at most common.SPIN_S longer."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             self._executor.spin_once(timeout_sec=common.SPIN_S)
-            self._heed()
+            self.heed()
+
+    def heed(self) -> None:
+        """Raises KeyboardInterrupt if a signal came: for who works without spinning."""
+        if self._asked:
+            raise KeyboardInterrupt
 
     def close(self) -> None:
         """Ends all nodes, the last one first, whatever one of them does: the driver goes home while the twin still follows."""
@@ -61,10 +68,6 @@ class Composition:
             ends.callback(self._executor.shutdown)
             for node in self.nodes.values():
                 ends.callback(node.destroy_node)
-
-    def _heed(self) -> None:
-        if self._asked:
-            raise KeyboardInterrupt
 
 
 @contextmanager

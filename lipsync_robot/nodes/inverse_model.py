@@ -1,6 +1,7 @@
 """Robot landmarks -> motor commands.   robot/landmarks -> [inverse_model] -> motor/command"""
 
 import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rclpy.duration import Duration
@@ -39,9 +40,14 @@ class InverseModelNode(common.Configured):
         return Condition(figures={"provider": self.model.provider})
 
     def _on_landmarks(self, message: RobotLandmarks) -> None:
+        for command in self.answers(message):
+            self._commands.publish(command)
+
+    def answers(self, message: RobotLandmarks) -> Iterator[MotorCommand]:
+        """How each face is made, live and replayed."""
         positions = self.model(message.points.reshape(ROBOT_POINTS, 2))
         lifetime = Duration(seconds=self._params.lifetime_s).to_msg()
-        self._commands.publish(MotorCommand(header=message.header, positions=array.array("f", positions), lifetime=lifetime))
+        yield MotorCommand(header=message.header, positions=array.array("f", positions), lifetime=lifetime)
 
 
 main = common.run(InverseModelNode)

@@ -1,6 +1,7 @@
 """A human face -> what the robot's face can make of it.   human/landmarks -> [retarget] -> robot/landmarks"""
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,11 +55,16 @@ class RetargetNode(common.Configured):
         return {region: getattr(self._params, f"gain_{region}") for region in REGIONS}
 
     def _on_face(self, message: FaceLandmarks) -> None:
+        for robot in self.answers(message):
+            self._robot.publish(robot)
+
+    def answers(self, message: FaceLandmarks) -> Iterator[RobotLandmarks]:
+        """What is made of each face, live and replayed."""
         human = message.points.reshape(POINTS, 3)
         if self._stranger and isinstance(self._retarget, Retarget):
             self._retarget.human = self._stranger(human, common.seconds(message.header.stamp))
         robot = self._retarget(human)
-        self._robot.publish(RobotLandmarks(header=message.header, points=robot.astype(np.float32).ravel()))
+        yield RobotLandmarks(header=message.header, points=robot.astype(np.float32).ravel())
 
 
 main = common.run(RetargetNode)

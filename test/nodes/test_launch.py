@@ -83,11 +83,20 @@ def test_the_command_starts_what_its_launch_file_starts(
 
 def test_speaks_a_file_and_ends_by_itself(make_sound, patient: Path) -> None:
     sound = make_sound("short.wav", source=f"amovie={resource('samples/avonlea.opus')},atrim=0:2")
-    command = launched("speak.launch.py", f"file:={sound}", f"config:={patient}")
+    ends_by_itself("speak", 7, f"file:={sound}", f"config:={patient}")
+
+
+@pytest.mark.parametrize(("stage", "nodes"), [("audio", 7), ("command", 4)])
+def test_replays_a_stage_and_ends_by_itself(bag: Path, patient: Path, stage: str, nodes: int) -> None:
+    ends_by_itself("replay", nodes, f"bag:={bag}", f"stage:={stage}", f"config:={patient}")
+
+
+def ends_by_itself(name: str, nodes: int, *arguments: str) -> None:
+    command = launched(f"{name}.launch.py", *arguments)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         said, _ = process.communicate(timeout=120)
     finally:
         process.send_signal(signal.SIGINT)
     assert process.returncode == 0, said
-    assert said.count("process has finished cleanly") == 7, said
+    assert said.count("process has finished cleanly") == nodes, said

@@ -1,0 +1,108 @@
+"""`lipsync-robot record` and `replay` as a person meets them."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lipsync_robot import bags
+from lipsync_robot.motors.description import Robot
+from lipsync_robot.twin.controlled import VirtualController
+
+COMMAND = str(Path(sys.prefix) / "bin" / "lipsync-robot")
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess:
+    return subprocess.run([COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=200, check=False)
+
+
+@pytest.fixture(scope="module")
+def answers(bag: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All that the recorded sound leads to, in the bag that replaying it without a clock wrote."""
+    folder = tmp_path_factory.mktemp("answers")
+    ended = run("replay", bag, "--deterministic", "--record", folder / "bag", "--json", folder / "report.json")
+    assert ended.returncode == 0, ended.stderr
+    return folder / "bag"
+
+
+def test_every_stage_gives_the_same_commands_bit_for_bit_each_time(bag: Path, answers: Path, tmp_path: Path) -> None:
+    figures = [json.loads(answers.with_name("report.json").read_text())]
+    for i, (stage, source) in enumerate((("audio", bag), ("audio", bag), ("human", answers), ("robot", answers))):
+        report = tmp_path / f"{i}.json"
+        ended = run("replay", source, "--stage", stage, "--deterministic", "--json", report)
+        assert ended.returncode == 0, ended.stderr
+        figures.append(json.loads(report.read_text()))
+    assert len({figure["sha256"] for figure in figures}) == 1
+    assert [figure["commands"] for figure in figures] == [128] * 5
+    recorded = figures[0]["recorded"]
+    assert (recorded["commands"], recorded["absent"]) == (128, 0)
+    assert recorded["most_different"] < 1e-4  # what another processor's rounding may do to what was recorded live
+    assert [figure["recorded"]["identical"] for figure in figures[3:]] == [128, 128]  # of what was written by a replay
+
+
+def test_a_stage_moves_a_robot_and_leaves_it_at_neutral(
+    answers: Path, board: VirtualController, patient: Path, robot: Robot, opening, tmp_path: Path
+) -> None:
+    again, report = tmp_path / "again", tmp_path / "report.json"
+    moved = [COMMAND, "replay", str(answers), "--stage", "human", "--port", str(board.port), "--config", str(patient)]
+    written = ["--record", str(again), "--json", str(report)]
+    process = subprocess.Popen([*moved, *written], stderr=subprocess.PIPE, text=True)
+    widest = 0.0
+    while process.poll() is None:
+        if np.isfinite(now := board.positions()).all():  # it has torque
+            widest = max(widest, opening(now))
+        time.sleep(0.01)
+    assert process.returncode == 0, process.stderr.read()
+    assert widest > 0.3  # cm
+    assert board.positions() == pytest.approx(robot.neutral, abs=0.01)
+    assert json.loads(report.read_text())["frames"] == 128
+    counts = bags.contents(again).counts
+    assert counts["/human/landmarks"] > 100
+    assert counts["/motor/command"] > 100
+    assert counts["/motor/sent"] > 100
+    assert "/audio" not in counts  # there was none in the bag
+
+
+def test_commands_are_replayed_without_any_model(bag: Path, patient: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    ended = run("replay", bag, "--stage", "command", "--rate", 2, "--config", patient, "--json", report)
+    assert ended.returncode == 0, ended.stderr
+    figures = json.loads(report.read_text())
+    assert figures["frames"] == 128
+    assert figures["latency_ms"]["p50"] > 0
+    assert figures["providers"] == {}
+
+
+def test_a_recording_of_nothing_is_said_so(tmp_path: Path) -> None:
+    process = subprocess.Popen([COMMAND, "record", str(tmp_path / "bag")], stderr=subprocess.PIPE, text=True)
+    assert process.stderr
+    assert "recording" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "nothing was heard on /audio" in said
+    assert not (tmp_path / "bag").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["record", "{bag}"], "is there already"),
+        (["record", "{new}", "--topics", "mouth"], "topic '/mouth' is not known"),
+        (["record", "{new}", "--namespace", "left arm"], "topic '/left arm/audio' is not known"),
+        (["replay", "{new}"], "no such bag"),
+        (["replay", "{bag}", "--stage", "human"], "holds no human/landmarks, but /"),
+        (["replay", "{bag}", "--deterministic", "--rate", "2"], "--deterministic moves nothing"),
+        (["replay", "{bag}", "--video", "{new}", "--stage", "command", "--rate", "2"], "--video is as long as the sound"),
+    ],
+)
+def test_bad_input_is_one_sentence(bag: Path, tmp_path: Path, arguments: list[str], says: str) -> None:
+    ended = run(*(argument.format(bag=bag, new=tmp_path / "new") for argument in arguments))
+    assert ended.returncode == 2
+    assert says in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1, ended.stderr
