@@ -4,6 +4,7 @@ import typer
 
 from . import (
     babble,
+    bringup,
     calibrate,
     data,
     doctor,
@@ -14,6 +15,7 @@ from . import (
     mimic,
     motors,
     predictor,
+    say,
     speak,
     study,
 )
@@ -27,6 +29,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("speak")(speak.speak)
+app.command("bringup")(bringup.bringup)
+app.command("say")(say.say)
 app.command("mimic")(mimic.mimic)
 app.command("doctor")(doctor.doctor)
 app.command("find-port")(find_port.find_port)

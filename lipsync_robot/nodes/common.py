@@ -13,11 +13,13 @@ from typing import IO, Any, Protocol, TypeVar
 import rclpy
 from builtin_interfaces.msg import Time
 from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor, ParameterType
+from rclpy.exceptions import InvalidNamespaceException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.validate_namespace import validate_namespace
 
 from .. import settings
 from ..errors import BadInputError, LipsyncError
@@ -28,6 +30,7 @@ P = TypeVar("P")
 
 # Sound must be whole: a lost block is a click and a wrong frame. Everything after it is worth only its newest.
 SOUND = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, history=HistoryPolicy.KEEP_LAST)
+CHUNKS = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE, history=HistoryPolicy.KEEP_LAST)  # in bursts
 MOTION = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, history=HistoryPolicy.KEEP_LAST)
 IMAGE = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE)
 
@@ -136,6 +139,16 @@ def to_stamp(moment: float) -> Time:
 def seconds(stamp: Time) -> float:
     """message stamp -> s since the epoch."""
     return stamp.sec + stamp.nanosec * 1e-9
+
+
+def namespace(given: str) -> str:
+    """A namespace as ROS 2 writes it, from the root. Raises BadInputError."""
+    full = "/" + given.strip("/")
+    try:
+        validate_namespace(full)
+    except InvalidNamespaceException as error:
+        raise BadInputError(f"namespace {given!r}: use letters, digits and _, no digit first, such as left_robot.") from error
+    return full
 
 
 def robot_id(node: Node) -> str:

@@ -26,6 +26,7 @@ NODES = {
     "speaker": "SpeakerNode",
     "microphone": "MicrophoneNode",
     "audio_file": "AudioFileNode",
+    "say": "SayNode",
     "camera": "CameraNode",
     "face_landmarks": "FaceLandmarksNode",
     "recorder": "RecorderNode",
@@ -71,7 +72,7 @@ class Composition:
 
 
 @contextmanager
-def composed(names: list[str], file: Path, overrides: dict[str, dict[str, Any]]) -> Iterator[Composition]:
+def composed(names: list[str], file: Path, overrides: dict[str, dict[str, Any]], namespace: str = "") -> Iterator[Composition]:
     """Starts nodes by name with the parameters of a settings file, overrides[node][parameter] over them.
 
     SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt where the body spins; while the nodes end all are ignored: nothing may
@@ -81,7 +82,7 @@ def composed(names: list[str], file: Path, overrides: dict[str, dict[str, Any]])
     # Only those: who speaks needs no FaceMesh. And all of them now: it takes seconds, in which a driver would wait.
     kinds = {name: getattr(importlib.import_module(f".{name}", __package__), NODES[name]) for name in names}
     settings.read(file)  # says what is wrong in a sentence, which rclpy does not
-    arguments = ["--ros-args", "--params-file", str(file), "--log-level", "warn"]
+    arguments = ["--ros-args", "--params-file", str(file), "--log-level", "warn", "-r", f"__ns:={common.namespace(namespace)}"]
     for node, parameters in overrides.items():
         for key, value in parameters.items():
             arguments += ["-p", f"{node}:{key}:={json.dumps(value, ensure_ascii=False)}"]
