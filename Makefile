@@ -18,7 +18,7 @@ export MUJOCO_GL ?= osmesa
 help:
 	@echo "make speak   the twin speaks: out/speak.mp4, out/speak.json"
 	@echo "make test    style, types and tests"
-	@echo "make bench   faults, kills and commands on the wire, measured: about half an hour"
+	@echo "make bench   faults, kills and commands on the wire, speech and stops, measured: most of an hour"
 
 speak: export ROS_DOMAIN_ID ?= 83
 speak: $(VENV)/.package

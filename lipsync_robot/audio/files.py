@@ -90,7 +90,8 @@ def decode_pipe(source: IO[bytes], name: str, rate: int | None = None) -> Iterat
         whole = len(waiting) // width * width
         samples = np.frombuffer(waiting[:whole], "<i2").reshape(-1, channels)
         waiting = waiting[whole:]
-        yield from resample(to_frame(samples.mean(1), rate))
+        if whole:
+            yield from resample(to_frame(samples.mean(1), rate))
     yield from resample(None)
 
 

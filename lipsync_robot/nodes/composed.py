@@ -1,8 +1,8 @@
 """The nodes of a launch file in one process and one thread: a hop between them costs a fraction of a millisecond."""
 
 import importlib
-import json
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
+import yaml
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -83,9 +84,7 @@ def composed(names: list[str], file: Path, overrides: dict[str, dict[str, Any]],
     kinds = {name: getattr(importlib.import_module(f".{name}", __package__), NODES[name]) for name in names}
     settings.read(file)  # says what is wrong in a sentence, which rclpy does not
     arguments = ["--ros-args", "--params-file", str(file), "--log-level", "warn", "-r", f"__ns:={common.namespace(namespace)}"]
-    for node, parameters in overrides.items():
-        for key, value in parameters.items():
-            arguments += ["-p", f"{node}:{key}:={json.dumps(value, ensure_ascii=False)}"]
+    sections = {f"/**/{node}": {"ros__parameters": parameters} for node, parameters in overrides.items()}
     before = {ending: signal.getsignal(ending) for ending in common.ENDINGS}
     composition = None
     try:
@@ -93,7 +92,10 @@ def composed(names: list[str], file: Path, overrides: dict[str, dict[str, Any]],
         for ending, handler in before.items():
             if handler is not signal.SIG_IGN:  # as nohup wants it
                 signal.signal(ending, lambda number, _: signals.append(number))
-        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as over:  # `-p node:key:=value` knows no namespace
+            yaml.safe_dump(sections, over, allow_unicode=True)
+            over.flush()
+            rclpy.init(args=[*arguments, "--params-file", over.name], signal_handler_options=SignalHandlerOptions.NO)
         composition = Composition(signals)
         for name, kind in kinds.items():
             composition.add(name, kind)

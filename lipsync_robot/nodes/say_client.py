@@ -20,6 +20,7 @@ from lipsync_robot.msg import SayChunk
 from ..errors import LipsyncError
 from . import common
 
+SETTLED_S = 0.3  # two ends of a topic do not find each other in the same instant
 PATIENCE_S = 5.0  # for a robot that is there to be found
 
 
@@ -76,6 +77,7 @@ class SayClient:
                 f"no robot is there to speak (ROS domain and namespace {common.robot_id(self._node)}). "
                 "Start one: lipsync-robot bringup"
             )
+        self.until(lambda: False, SETTLED_S)
 
     @property
     def connected(self) -> bool:
