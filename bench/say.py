@@ -1,5 +1,6 @@
 """How soon a robot speaks when it is told to, how soon it stops, and whether anything can leave it unanswered or agape."""
 
+import contextlib
 import threading
 import time
 from itertools import pairwise
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 from lipsync_robot.msg import Audio
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from robot import CHAIN, MOVING, PATIENCE_S, Bench
 
@@ -148,10 +150,8 @@ class User:
             self._client.spin(0.002)
 
     def _listen(self) -> None:
-        try:
+        with contextlib.suppress(ExternalShutdownException, rclpy_implementation.RCLError):  # its end, wherever that finds it
             self._executor.spin()
-        except ExternalShutdownException:
-            pass
 
     def _on_audio(self, message: Audio) -> None:
         self._heard.append((time.time(), common.seconds(message.header.stamp) + DELAY_S))

@@ -38,7 +38,8 @@ def bringup(
     names = (["twin"] if port is None else []) + NODES
     with composed(names, config or resource("config/speak.yaml"), overrides, namespace) as composition:
         driver = composition.nodes["motor_driver"].driver
-        console.print(f" [bold]lipsync-robot[/bold]  {where(overrides)} · ready to say; Ctrl-C ends it")
+        console.print(f" [bold]lipsync-robot[/bold]  {where(overrides)}")
+        console.print(" ready to say; Ctrl-C ends it")
         try:
             while True:
                 composition.spin(REFRESH_S)
