@@ -22,6 +22,7 @@ from .robots import Namespace
 
 REFRESH_S = 0.02
 AHEAD_S = 30.0  # that a stream may be sent before it is heard
+LAST_S = 1.0  # in which the answer of a robot that has gone may still come
 PATIENCE_S = 3.0  # for the answer of a robot that is told to stop
 
 
@@ -83,7 +84,7 @@ def _heard(console: Console, robot: Any, goal: dict[str, Any], rate: int) -> dic
                 give_up = time.monotonic() + PATIENCE_S
             if time.monotonic() > give_up:
                 raise KeyboardInterrupt
-            if not robot.connected:
+            if not robot.connected and not robot.until(lambda: saying.result, LAST_S):
                 raise UnsaidError(f"the robot has gone, {saying.heard_s:.1f} s into what it was to say.")
             while feed and saying.accepted and sent_s < saying.heard_s + AHEAD_S:
                 block, over = feed.take(), feed.over

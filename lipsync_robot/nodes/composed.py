@@ -76,6 +76,8 @@ class Composition:
 def composed(names: list[str], file: Path, overrides: dict[str, dict[str, Any]], namespace: str = "") -> Iterator[Composition]:
     """Starts nodes by name with the parameters of a settings file, overrides[node][parameter] over them.
 
+    namespace: of all their names and topics.
+
     SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt where the body spins; while the nodes end all are ignored: nothing may
     keep the face from reaching neutral. Raises settings.SettingsError for a file that is no YAML.
     """

@@ -31,6 +31,7 @@ SILENCE = np.zeros(HOP, np.int16)
 HELD_UP_S = 0.2  # a process that was stopped for longer goes on where it was: what it would catch up with is too late
 SETTLED_S = 0.5  # after everybody listens: two ends of a topic do not find each other in the same instant
 FEEDBACK_S = 0.1
+LAST_STEPS = 20  # of the executor, in which the last results leave, whatever else it has to do
 KEPT_S = 60  # that a result can still be asked for
 
 
@@ -116,9 +117,8 @@ class SayNode(common.Configured):
         if hasattr(self, "_server"):
             if self.context.ok() and self.executor is not None:
                 self._recall("the robot is being switched off.")
-                while self._answered:
-                    self.executor.spin_once(timeout_sec=0.1)
-                self.executor.spin_once(timeout_sec=0.1)  # results leave one step later
+                for _ in range(LAST_STEPS):
+                    self.executor.spin_once(timeout_sec=0.0)
             for request in self._requests:
                 if request.feed is not None:
                     request.feed.close()
