@@ -75,7 +75,7 @@ class User:
         self._heard.clear()
         asked = time.time()
         saying = self._client.say(**goal)
-        self._await(lambda: self._heard)
+        self._await(lambda: self._heard, saying)
         came, heard = self._heard[0]
         self._client.stop()
         self._await(lambda: saying.result)
@@ -85,7 +85,7 @@ class User:
         """Stops speech in mid-motion -> when it was told to."""
         self._rest()
         saying = self._client.say(file=str(self._bench.speech()))
-        self._await(lambda: self._bench.open_by > MOVING)
+        self._await(lambda: self._bench.open_by > MOVING, saying)
         time.sleep(float(self._random.uniform(0, 0.3)))
         when = time.monotonic()
         self._client.stop()
@@ -142,11 +142,11 @@ class User:
     def _serve(self, seconds: float) -> None:
         self._client.until(lambda: False, seconds)
 
-    def _await(self, condition: Any) -> None:
+    def _await(self, condition: Any, of: Saying | None = None) -> None:
         give_up = time.monotonic() + PATIENCE_S
         while not condition():
-            if time.monotonic() > give_up:
-                raise RuntimeError("nothing is said")
+            if time.monotonic() > give_up or (of and of.result):
+                raise RuntimeError(f"nothing is said: {of and of.result}")
             self._client.spin(0.002)
 
     def _listen(self) -> None:

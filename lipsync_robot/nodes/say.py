@@ -28,7 +28,7 @@ from .common import parameter
 
 TAIL_S = 0.6  # of silence after the last sound, in which the mouth closes
 SILENCE = np.zeros(HOP, np.int16)
-HELD_UP_S = 0.2  # a process that was stopped for longer goes on where it was: what it would catch up with is too late
+HELD_UP_S = 0.2  # a process that was stopped for longer, or whose clock was set, goes on where it was: no sound is skipped
 SETTLED_S = 0.5  # after everybody listens: two ends of a topic do not find each other in the same instant
 FEEDBACK_S = 0.1
 LAST_STEPS = 20  # of the executor, in which the last results leave, whatever else it has to do
@@ -44,15 +44,15 @@ class Params:
 
 
 class Request:
-    """A goal until it is answered. Moments are seconds of the monotonic clock."""
+    """A goal until it is answered."""
 
     def __init__(self, goal: ServerGoalHandle) -> None:
         self.goal = goal
         self.chunks = Chunks() if goal.request.stream else None
         self.feed: Feed | None = None  # until it is its turn
         self.completed, self.message, self.heard_s = False, "", 0.0
-        self.lively = 0.0  # when sound of it came last
-        self._ends: deque[float] = deque()  # when the blocks that were said will have been heard
+        self.lively = 0.0  # when sound of it came last, by the monotonic clock
+        self._ends: deque[float] = deque()  # when the blocks that were said will have been heard, s since the epoch
 
     @property
     def id(self) -> bytes:
@@ -63,24 +63,25 @@ class Request:
         """Whether all of it was heard."""
         return self.feed is not None and self.feed.over and not self._ends
 
-    def begin(self, template: str, now: float) -> None:
+    def begin(self, template: str) -> None:
         """Has its sound made from now on; template: the command for a text."""
-        asked, self.lively = self.goal.request, now
+        asked, self.lively = self.goal.request, time.monotonic()
         if self.chunks is not None:
             self.feed = Feed(iter(self.chunks), self.chunks.end)
-        elif asked.text:
+        elif asked.file:
+            self.feed = Feed(files.decode(Path(asked.file)))
+        else:
             speech = tts.Speech(template, asked.text)
             self.feed = Feed(iter(speech), speech.close)
-        else:
-            self.feed = Feed(files.decode(Path(asked.file)))
 
-    def said(self, heard: float, now: float) -> None:
+    def said(self, end: float) -> None:
         """A block was sent, and will have been heard at that moment."""
-        self._ends.append(heard)
-        self.lively = now
+        self._ends.append(end)
+        self.lively = time.monotonic()
 
-    def hear(self, now: float) -> None:
-        while self._ends and self._ends[0] <= now:
+    def hear(self, now: float, delay: float) -> None:
+        """Counts what was heard by now. What is further off than the delay was sent before the clock was set back."""
+        while self._ends and not now < self._ends[0] <= now + delay + HOP_S:
             self._ends.popleft()
             self.heard_s += HOP_S
 
@@ -167,7 +168,7 @@ class SayNode(common.Configured):
         return next((request for request in self._requests if request.id == id), None)
 
     def _tick(self) -> None:
-        now = time.monotonic()
+        now = self.now()
         if self._requests:
             self._attend(self._requests[0], now)
         self._speak(now)
@@ -177,41 +178,41 @@ class SayNode(common.Configured):
     def _attend(self, request: Request, now: float) -> None:
         """Begins a request, follows how it is heard, and ends it."""
         if request.feed is None:
-            request.begin(self._params.tts, now)
+            request.begin(self._params.tts)
         assert request.feed is not None
-        request.hear(now)
-        if self._pace.next is None and request.feed.ready and self._is_heard(now):
+        request.hear(now, self._params.playback_delay_s)
+        waited = time.monotonic()
+        if self._pace.next is None and request.feed.ready and self._is_heard(waited):
             self._pace.start(now)
-        if now - self._told >= FEEDBACK_S:
+        if waited - self._told >= FEEDBACK_S:
             self._tell(request)
         if request.over:
             request.completed = not request.feed.error
             self._answer(request, request.feed.error)
-        elif now - request.lively > self._params.patience_s and not request.feed.over:
+        elif waited - request.lively > self._params.patience_s and not request.feed.over:
             nobody = "nobody hears it: are audio2landmark, retarget, inverse_model and motor_driver running?"
             self._answer(request, nobody if request.feed.ready else f"no sound came for {self._params.patience_s:g} s.")
 
     def _speak(self, now: float) -> None:
         """Publishes what is due."""
-        if self._pace.next is not None and now - self._pace.next > HELD_UP_S:
+        if self._pace.next is not None and abs(now - self._pace.next) > HELD_UP_S:
             self._pace.start(now)
-        epoch = self.now() - now
         for moment in self._pace.due(now):
             request = self._requests[0] if self._requests else None
             block = request.feed.take() if request and request.feed else None
             if request and block is not None:
-                request.said(moment + HOP_S + self._params.playback_delay_s, now)
+                request.said(moment + HOP_S + self._params.playback_delay_s)
             self._quiet_s = 0.0 if block is not None else self._quiet_s + HOP_S
             if self._quiet_s > TAIL_S:
                 self._pace.stop()
                 return
             samples = SILENCE if block is None else block
             message = Audio(sample_rate=SAMPLE_RATE, samples=array.array("h", samples.tobytes()))
-            message.header.stamp = common.to_stamp(epoch + moment)
+            message.header.stamp = common.to_stamp(moment)
             self._audio.publish(message)
 
     def _is_heard(self, now: float) -> bool:
-        """Whether whoever is to hear this has been there for a while."""
+        """Whether whoever is to hear this has been there for a while; now: by the monotonic clock."""
         if self._params.await_chain and not self.heard_to_the_end(self._audio):
             self._alone = now
         return now - self._alone >= SETTLED_S
@@ -221,7 +222,7 @@ class SayNode(common.Configured):
         request.goal.publish_feedback(Say.Feedback(speaking=request.feed is not None, heard_s=request.heard_s))
 
     def _call_back(self) -> None:
-        """Makes void what was sent and is not heard yet."""
+        """Makes void what was sent and is not heard yet: all of it is stamped before now."""
         self._pace.stop()
         self._void.publish(Header(stamp=common.to_stamp(self.now())))
 
@@ -239,7 +240,7 @@ class SayNode(common.Configured):
 
     def _answer(self, request: Request, message: str) -> None:
         """Has the result sent. Only now is the goal executed, in rclpy's words: a coroutine that waited would be polled."""
-        request.hear(time.monotonic())
+        request.hear(self.now(), self._params.playback_delay_s)
         request.message = message
         self._requests.remove(request)
         if request.feed is not None:
