@@ -48,15 +48,11 @@ def test_a_robot_says_what_it_is_told_until_it_is_stopped(
     robot_that_listens: subprocess.Popen, make_sound: Callable, recording: Path, board: VirtualController, robot: Robot
 ) -> None:
     short = make_sound("short.wav", "-ar", "22050", source=f"amovie={recording},atrim=0.6:1.1")
-    for arguments, sound in (
-        (("--stdin",), short.read_bytes()),
-        (("--stdin", "--rate", 22050), short.read_bytes()[-22050:]),
-    ):
-        said = say(*arguments, "--json", *NAMESPACE, sound=sound)
-        assert said.returncode == 0, said.stderr
-        answer = json.loads(said.stdout)
-        assert answer.pop("heard_s") == pytest.approx(0.5, abs=0.04)
-        assert answer == {"completed": True, "message": ""}
+    said = say("--stdin", "--rate", 22050, "--json", *NAMESPACE, sound=short.read_bytes()[-22050:])
+    assert said.returncode == 0, said.stderr
+    answer = json.loads(said.stdout)
+    assert answer.pop("heard_s") == pytest.approx(0.5, abs=0.04)
+    assert answer == {"completed": True, "message": ""}
 
     endless = make_sound("endless.wav", "-ar", "16000", source=f"amovie={recording}:loop=20")
     missing = say("--file", "/nowhere.wav", *NAMESPACE)
@@ -90,8 +86,6 @@ def test_a_robot_says_what_it_is_told_until_it_is_stopped(
         (("hello", "--namespace", "nowhere"), "no robot is there to speak"),
         (("hello", "--namespace", "1 head"), "namespace '1 head': use letters, digits and _"),
         (("hello", "--stop"), "give one of: a text, --file, --stdin, --stop"),
-        ((), "give one of: a text, --file, --stdin, --stop"),
-        (("--stdin", "--rate", "7"), "7 is not in the range 8000<=x<=48000"),
     ],
 )
 def test_what_cannot_be_said_is_one_clear_sentence(arguments: tuple[str, ...], says: str) -> None:

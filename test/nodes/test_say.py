@@ -10,7 +10,7 @@ import pytest
 import rclpy
 from action_msgs.msg import GoalStatus
 from lipsync_robot.action import Say
-from lipsync_robot.msg import Audio, FaceLandmarks, MotorCommand, SayChunk
+from lipsync_robot.msg import Audio, MotorCommand, SayChunk
 from nodes.conftest import Ear, started
 from rclpy.action import ActionClient
 from sensor_msgs.msg import JointState
@@ -137,7 +137,7 @@ def client(speaker: Client) -> Client:
 
 @pytest.fixture(scope="module")
 def short(make_sound: Callable[..., Path], recording: Path) -> Path:
-    return make_sound("short.wav", "-ar", "16000", source=f"amovie={recording},atrim=0.6:1.4")
+    return make_sound("short.wav", "-ar", "16000", source=f"amovie={recording},atrim=0.6:1.1")
 
 
 @pytest.fixture
@@ -168,14 +168,14 @@ def test_a_file_is_heard_whole_and_then_answered(client: Client, short: Path) ->
 
 
 def test_a_text_is_spoken(client: Client) -> None:
-    said = client.say(text="-v; is not an option. $(exit 1)")
+    said = client.say(text="-v $(exit)")
     assert client.answered(said)
     assert said.outcome == (SUCCEEDED, "")
-    assert said.heard_s > 1
+    assert said.heard_s > 0.3
     assert np.abs(client.samples().astype(float)).mean() > 300
 
 
-@pytest.mark.parametrize("rate", [8000, 22050, 48000])
+@pytest.mark.parametrize("rate", [22050, 48000])
 def test_a_stream_of_odd_chunks_is_one_sound(client: Client, rate: int) -> None:
     said = client.say(stream=True)
     tone = 8000 * np.cos(2 * np.pi * 500 * np.arange(rate // 2) / rate)
@@ -262,48 +262,41 @@ def test_what_cannot_be_said_is_answered_in_a_sentence(client: Client, short: Pa
     assert client.samples().size == 0
 
 
-def test_a_stream_that_starves_is_given_up_and_no_program_is_a_sentence(ear: Ear, start, hasty, monkeypatch) -> None:
+def test_a_robot_that_lacks_something_says_what(ear: Ear, start, hasty, monkeypatch, short: Path) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    start("say", "-r", "__ns:=/bare", *ALONE, *hasty)
+    start("say", "-r", "__ns:=/bare", *hasty)
     client = Client(ear, "bare/")
-    starving = client.say(stream=True)
-    client.send(starving, np.full(3200, 1000), SAMPLE_RATE)
-    silent, mute = client.say(stream=True), client.say(text="hello")
-    assert client.answered(starving, silent, mute)
-    assert starving.outcome == silent.outcome == (ABORTED, "no sound came for 0.5 s.")
-    assert starving.heard_s in (0, pytest.approx(0.2))  # 0 on a machine that needed longer to carry the chunk
+    starving, mute, unmoved = client.say(stream=True), client.say(text="hello"), client.say(file=short)
+    assert client.answered(starving, mute, unmoved)
+    assert starving.outcome == (ABORTED, "no sound came for 0.5 s.")
     assert mute.outcome == (ABORTED, "there is no program here that speaks a text. Run: sudo apt-get install espeak-ng")
+    assert unmoved.outcome[0] == ABORTED
+    assert "nobody hears it: are audio2landmark," in unmoved.outcome[1]
+    assert client.sound == []
 
 
-def test_two_robots_hear_only_their_own(ear: Ear, start, short: Path, recording: Path) -> None:
-    for name in ("left", "right"):
-        start("say", "-r", f"__ns:=/{name}", *ALONE)
+def test_two_robots_hear_only_their_own(ear: Ear, start, hasty, short: Path, recording: Path) -> None:
+    start("say", "-r", "__ns:=/left", *ALONE, *hasty)
+    start("say", "-r", "__ns:=/right", *ALONE)
     left, right = Client(ear, "left/"), Client(ear, "right/")
     long, said = left.say(file=recording), right.say(file=short)
     assert ear.until(lambda: long.speaks)
     left.stop()
-    assert left.answered(long) and right.answered(said)
+    starving = left.say(stream=True)
+    left.send(starving, np.full(3200, 1000), SAMPLE_RATE)
+    assert left.answered(long, starving) and right.answered(said)
     assert long.outcome == (ABORTED, "stopped.")
     assert said.outcome == (SUCCEEDED, "")
+    assert starving.outcome == (ABORTED, "no sound came for 0.5 s.")  # after its first 0.2 s
     assert len(left.voids) == 1 and right.voids == []
     assert left.samples().size and right.samples().size
-
-
-def test_without_anybody_who_moves_nothing_is_said(ear: Ear, start, hasty, short: Path) -> None:
-    start("say", "-r", "__ns:=/lonely", *hasty)
-    client = Client(ear, "lonely/")
-    said = client.say(file=short)
-    assert client.answered(said)
-    assert said.outcome[0] == ABORTED
-    assert "nobody hears it" in said.outcome[1]
-    assert client.sound == []
 
 
 class Robotic(Client):
     """A whole robot that speaks, two seconds late: what is stopped is still on its way for as long."""
 
     def __init__(self, ear: Ear, robot: Robot) -> None:
-        self.faces, self.sent = ear.hear(FaceLandmarks, "human/landmarks"), ear.hear(JointState, "motor/sent")
+        self.sent = ear.hear(JointState, "motor/sent")
         self._commands = ear.node.create_publisher(MotorCommand, "motor/command", 10)
         self.jaw, self.neutral = robot.names.index("jaw"), np.array(robot.neutral)
         super().__init__(ear)
@@ -349,7 +342,6 @@ def test_a_stop_leaves_nothing_of_it_on_the_wire(speaking: Robotic, recording: P
     speaking.command(stopped - 0.5)  # a pose that comes late: due 1.5 s after the stop
     end = len(speaking.sent) + 150
     assert speaking.ear.until(lambda: len(speaking.sent) > end)
-    assert max(common.seconds(face.header.stamp) for face in speaking.faces) > stopped - 1  # was due a second later, or more
     stamps = np.array([common.seconds(message.header.stamp) for message in speaking.sent])
     first = int(np.flatnonzero(stamps >= stopped)[0])  # the driver's own motion home, or rest
     assert (stamps[first:] >= stopped).all()
