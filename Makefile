@@ -11,14 +11,14 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.12 python3.11 python3.10,$(
 APT_RUN := cmake g++ python3-dev python3-venv libgl1 libglib2.0-bin libosmesa6 libportaudio2
 APT_TEST := espeak-ng ffmpeg libasound2-plugins pulseaudio pulseaudio-utils
 
-FOLDERS := $(shell find config launch lipsync_robot models msg samples -type d -not -name __pycache__)
+FOLDERS := $(shell find action config launch lipsync_robot models msg samples -type d -not -name __pycache__)
 
 export MUJOCO_GL ?= osmesa
 
 help:
 	@echo "make speak   the twin speaks: out/speak.mp4, out/speak.json"
 	@echo "make test    style, types and tests"
-	@echo "make bench   faults, kills and commands on the wire, measured: about half an hour"
+	@echo "make bench   faults, kills and commands on the wire, speech and stops, measured: most of an hour"
 
 speak: export ROS_DOMAIN_ID ?= 83
 speak: $(VENV)/.package
@@ -52,7 +52,7 @@ $(VENV)/.run: requirements.txt requirements-ros.txt
 	touch $@
 
 # Symbolic links, so that an edit counts at once; new folders and files are linked when their folder has changed.
-$(VENV)/.package: $(VENV)/.run CMakeLists.txt package.xml $(wildcard msg/*.msg) $(FOLDERS)
+$(VENV)/.package: $(VENV)/.run CMakeLists.txt package.xml $(wildcard action/*.action msg/*.msg) $(FOLDERS)
 	cmake -S . -B build -DCMAKE_INSTALL_PREFIX=$(CURDIR)/$(VENV) -DCMAKE_PREFIX_PATH=$(CURDIR)/$(VENV) \
 		-DPython3_EXECUTABLE=$(CURDIR)/$(BIN)/python -DBUILD_TESTING=OFF -DAMENT_CMAKE_SYMLINK_INSTALL=ON >build.log
 	cmake --build build --parallel --target install >>build.log

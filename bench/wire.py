@@ -1,6 +1,7 @@
-"""How far the wire can be trusted: fuzzed parsers, injected faults, killed processes, and how soon a command is on it.
+"""How far the wire can be trusted: fuzzed parsers, injected faults, killed processes, how soon a command is on it,
+and how soon a robot speaks and stops.
 
-    python bench/wire.py [fuzz] [faults] [kill] [latency] [--bus dynamixel] [--json FILE]
+    python bench/wire.py [fuzz] [faults] [kill] [latency] [say] [--bus dynamixel] [--json FILE]
 
 Everything runs in real time on genuine nodes, each a process, in front of a virtual controller on a pty. Exit status 1 if a
 promise is broken; figures of speed are printed, and judged by whoever reads them.
@@ -17,12 +18,14 @@ import faults
 import fuzz
 import kill
 import latency
+import say
 
 BENCHES: dict[str, Callable[[str], dict[str, Any]]] = {
     "fuzz": fuzz.run,
     "faults": faults.run,
     "kill": kill.run,
     "latency": latency.run,
+    "say": say.run,
 }
 
 

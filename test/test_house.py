@@ -19,7 +19,7 @@ MAY_USE = {
     "motors": GROUND,
     "twin": GROUND | {"motors"},
     "learning": GROUND | {"speech", "vision", "motors", "twin"},
-    "nodes": GROUND | {"speech", "vision", "motors", "twin", "msg"},
+    "nodes": GROUND | {"speech", "vision", "motors", "twin", "action", "msg"},
     "cli": GROUND | {"speech", "vision", "motors", "twin", "learning", "nodes"},
 }
 ONLY_IN = {

@@ -1,7 +1,10 @@
 """Any sound file that FFmpeg reads, as 16 kHz mono, a piece at a time: an hour costs no more memory than a second."""
 
+import itertools
+import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import av
 import numpy as np
@@ -10,10 +13,34 @@ from ..errors import BadInputError
 from .mel import SAMPLE_RATE
 
 FULL_SCALE = 32768.0  # int16's
+RIFF = b"RIFF"  # how a WAV begins
+PIPE_BYTES = 4096  # that are read at a time
+ENDLESS = 1 << 62  # bytes
 
 
 class AudioFileError(BadInputError):
     """The file is missing, holds no sound, or cannot be decoded."""
+
+
+class Resampler:
+    """Frames of sound as FFmpeg has them -> pieces (n,) float32 in -1..1 at 16 kHz, all channels mixed to one.
+
+    They may change their rate and layout in mid-stream. After them comes None, for what it still holds.
+    """
+
+    def __init__(self) -> None:
+        self._resampler: av.AudioResampler | None = None
+        self._layout: tuple | None = None
+
+    def __call__(self, frame: av.AudioFrame | None) -> Iterator[np.ndarray]:
+        layout = None if frame is None else (frame.sample_rate, frame.layout.name, frame.format.name)
+        if layout != self._layout:
+            if self._resampler is not None:
+                yield from map(_samples, self._resampler.resample(None))
+            self._resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+            self._layout = layout
+        if frame is not None and self._resampler is not None:
+            yield from map(_samples, self._resampler.resample(frame))
 
 
 def duration_s(path: Path) -> float | None:
@@ -27,21 +54,13 @@ def duration_s(path: Path) -> float | None:
 
 def decode(path: Path) -> Iterator[np.ndarray]:
     """Pieces (n,) float32 in -1..1 at 16 kHz, all channels mixed to one. Raises AudioFileError, with the reason."""
-    resampler, layout = _resampler(), None
-    empty = True
+    resample, empty = Resampler(), True
     with _open(path) as container:
         try:
-            for frame in container.decode(audio=0):
-                if layout not in (None, (frame.sample_rate, frame.layout.name, frame.format.name)):
-                    yield from map(_samples, resampler.resample(None))  # the recording changes in its middle
-                    resampler = _resampler()
-                layout = (frame.sample_rate, frame.layout.name, frame.format.name)
-                for piece in resampler.resample(frame):
+            for frame in itertools.chain(container.decode(audio=0), [None]):
+                for piece in resample(frame):
                     empty = False
-                    yield _samples(piece)
-            for piece in resampler.resample(None):
-                empty = False
-                yield _samples(piece)
+                    yield piece
         except av.FFmpegError as error:
             raise AudioFileError(f"{path}: the sound breaks off ({error.strerror}). Re-encode the file.") from error
     if empty:
@@ -53,8 +72,56 @@ def read(path: Path) -> np.ndarray:
     return np.concatenate(list(decode(path)))
 
 
-def _resampler() -> av.AudioResampler:
-    return av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+def decode_pipe(source: IO[bytes], name: str, rate: int | None = None) -> Iterator[np.ndarray]:
+    """The same of a pipe, as it comes: a WAV of 16 bits whatever its length says, or int16 of one channel at rate (Hz).
+
+    source: unbuffered; FFmpeg would wait for more than a second of it. name: how errors call it. Raises AudioFileError.
+    """
+    waiting = _exactly(source, len(RIFF))
+    channels, left = 1, ENDLESS
+    if waiting == RIFF:
+        rate, channels, left = _wav_header(source, name)
+        waiting = b""
+    elif rate is None:
+        raise AudioFileError(f"{name}: what it writes is no WAV.")
+    resample, width = Resampler(), 2 * channels
+    while data := source.read(min(PIPE_BYTES, left)):
+        waiting, left = waiting + data, left - len(data)
+        whole = len(waiting) // width * width
+        samples = np.frombuffer(waiting[:whole], "<i2").reshape(-1, channels)
+        waiting = waiting[whole:]
+        if whole:
+            yield from resample(to_frame(samples.mean(1), rate))
+    yield from resample(None)
+
+
+def _wav_header(source: IO[bytes], name: str) -> tuple[int, int, int]:
+    """-> Hz, channels, and how many bytes of samples follow."""
+    _exactly(source, 8)
+    rate = channels = bits = 0
+    while len(chunk := _exactly(source, 8)) == 8:
+        kind, size = struct.unpack("<4sI", chunk)
+        if kind == b"data" and bits == 16 and channels and rate:
+            return rate, channels, size or ENDLESS
+        content = _exactly(source, min(size, PIPE_BYTES))
+        if kind == b"fmt " and len(content) >= 16:
+            _, channels, rate, _, _, bits = struct.unpack("<HHIIHH", content[:16])
+    raise AudioFileError(f"{name}: this is no WAV of 16-bit samples. Convert it, as with: ffmpeg -i IN -c:a pcm_s16le -f wav -")
+
+
+def _exactly(source: IO[bytes], count: int) -> bytes:
+    """The next bytes; fewer where the pipe has ended."""
+    read = b""
+    while len(read) < count and (more := source.read(count - len(read))):
+        read += more
+    return read
+
+
+def to_frame(samples: np.ndarray, rate: int) -> av.AudioFrame:
+    """samples (n,) int16 at rate (Hz), one channel, as FFmpeg has them."""
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None], np.int16), format="s16", layout="mono")
+    frame.sample_rate = rate
+    return frame
 
 
 def _open(path: Path) -> av.container.InputContainer:

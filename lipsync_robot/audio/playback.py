@@ -44,6 +44,11 @@ class Timeline:
                 self._drop(len(piece))
             return out
 
+    def clear(self) -> None:
+        """Nothing waits any more."""
+        with self._lock:
+            self._waiting = np.empty(0, np.int16)
+
     def _drop(self, count: int) -> None:
         count = min(count, len(self._waiting))
         self._waiting = self._waiting[count:]
@@ -75,6 +80,10 @@ class Speaker:
         """samples (n,) int16, to be heard from moment (s since the epoch) on."""
         if self._stream is not None:
             self._timeline.add(samples, moment)
+
+    def clear(self) -> None:
+        """Plays nothing more of what waits; the device's own buffer still empties."""
+        self._timeline.clear()
 
     def close(self) -> None:
         if self._stream is not None:

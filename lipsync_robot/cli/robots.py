@@ -18,6 +18,8 @@ Port = Annotated[str | None, typer.Option(help="Serial port of a real robot, suc
 Inverse = Annotated[Path | None, typer.Option(help="The robot's own inverse model, of `train inverse`.")]
 Face = Annotated[Path | None, typer.Option(help="The robot's own face, of `train inverse`.")]
 
+Namespace = Annotated[str, typer.Option(help="Namespace of the robot's nodes, where there is more than one robot.")]
+
 Overrides = dict[str, dict[str, Any]]  # parameters by node, over those of the settings file
 
 

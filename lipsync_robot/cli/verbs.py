@@ -4,6 +4,7 @@ import typer
 
 from . import (
     babble,
+    bringup,
     calibrate,
     data,
     doctor,
@@ -16,6 +17,7 @@ from . import (
     predictor,
     record,
     replay,
+    say,
     speak,
     status,
     study,
@@ -30,6 +32,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("speak")(speak.speak)
+app.command("bringup")(bringup.bringup)
+app.command("say")(say.say)
 app.command("mimic")(mimic.mimic)
 app.command("coexpress")(mimic.coexpress)
 app.command("record")(record.record)

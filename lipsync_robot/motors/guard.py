@@ -90,8 +90,9 @@ class Guard:
         return self._position.copy()
 
     def home(self) -> None:
-        """Starts towards neutral now, however fresh the last command is."""
-        self._fresh = min(self._fresh, self._now - HOLD_S)
+        """Starts towards neutral now, from where the face is, however fresh the last command is."""
+        if self._now - self._fresh < HOLD_S:
+            self._target, self._fresh = self._position.copy(), self._now - HOLD_S
 
     def _aim(self, now: float) -> np.ndarray:
         silent = now - self._fresh - HOLD_S

@@ -1,4 +1,4 @@
-"""Sound -> a human face that says it.   audio -> [audio2landmark] -> human/landmarks"""
+"""Sound -> a human face that says it.   audio, audio/void -> [audio2landmark] -> human/landmarks"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from ..speech.blink import Blinks
 from . import common
 from .common import parameter
 from .diagnostics import Condition
+from .void import Void
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Audio2LandmarkNode(common.Configured):
         )
         self._blinks = Blinks(params.blink_seed)
         self._faces = self.create_publisher(FaceLandmarks, "human/landmarks", common.MOTION)
+        self._void = Void(self, self.model.reset)
         self.create_subscription(Audio, "audio", self._on_audio, common.SOUND)
 
     def condition(self) -> Condition:
@@ -55,9 +57,12 @@ class Audio2LandmarkNode(common.Configured):
         if message.sample_rate != SAMPLE_RATE:
             self.get_logger().error(f"sound at {message.sample_rate} Hz is ignored: send {SAMPLE_RATE} Hz", once=True)
             return
+        stamp = common.seconds(message.header.stamp)
+        if stamp in self._void:
+            return
         self.model.mouth_gain = self._params.mouth_gain
         samples = np.frombuffer(message.samples, np.int16) / np.float32(FULL_SCALE)
-        for face in self.model(samples, common.seconds(message.header.stamp)):
+        for face in self.model(samples, stamp):
             points = self._blinks(face.points, face.stamp) if self._params.blinks else face.points
             out = FaceLandmarks(points=points.astype(np.float32).ravel())
             out.header.stamp = common.to_stamp(face.stamp)

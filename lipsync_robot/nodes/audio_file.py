@@ -2,7 +2,6 @@
 
 import array
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import numpy as np
 from lipsync_robot.msg import Audio
 
 from ..audio import files
-from ..audio.mel import HOP, SAMPLE_RATE
+from ..audio.mel import SAMPLE_RATE
+from ..audio.pacing import HOP_S, Pace, blocks
 from . import common
 from .common import parameter
 from .diagnostics import Condition
@@ -36,51 +36,38 @@ class AudioFileNode(common.Configured):
         self.finished = False
         self.spoken_s = 0.0
         self.silent = True
-        rest = blocks(Path(self._params.file))
+        silence = np.zeros(round(TAIL_S * SAMPLE_RATE), np.float32)
+        rest = blocks(itertools.chain(files.decode(Path(self._params.file)), [silence]))
         self._blocks = itertools.chain([next(rest)], rest)  # so that an unusable file is an error now, not in mid-speech
-        self._began: float | None = None
+        self._pace = Pace()
         self._audio = self.create_publisher(Audio, "audio", common.SOUND)
-        self.create_timer(HOP / SAMPLE_RATE / 2, self._pace)
+        self.create_timer(HOP_S / 2, self._speak)
 
     def condition(self) -> Condition:
-        return Condition(
-            well="finished" if self.finished else "" if self._began else "waits until every node to the motors listens"
-        )
+        waits = self._pace.next is None
+        return Condition(well="finished" if self.finished else "waits until every node to the motors listens" if waits else "")
 
-    def _pace(self) -> None:
+    def _speak(self) -> None:
         """Publishes each block at the moment its last sample is spoken, as a microphone would."""
         if self.finished or not self._may_start():
             return
-        assert self._began is not None
-        while not self.finished and self.now() >= self._began + self.spoken_s + HOP / SAMPLE_RATE:
+        for moment in self._pace.due(self.now()):
             block = next(self._blocks, None)
             if block is None:
                 self.finished = True
                 return
             self.silent = bool(self.silent and np.abs(block.astype(int)).max() < SILENCE)
             message = Audio(sample_rate=SAMPLE_RATE, samples=array.array("h", block.tobytes()))
-            message.header.stamp = common.to_stamp(self._began + self.spoken_s)
+            message.header.stamp = common.to_stamp(moment)
             self._audio.publish(message)
-            self.spoken_s += HOP / SAMPLE_RATE
+            self.spoken_s += HOP_S
 
     def _may_start(self) -> bool:
-        if self._began is None:
+        if self._pace.next is None:
             if self._params.await_chain and not self.heard_to_the_end(self._audio):
                 return False
-            self._began = self.now() + START_S
+            self._pace.start(self.now() + START_S)
         return True
-
-
-def blocks(path: Path) -> Iterator[np.ndarray]:
-    """The file in blocks of one hop, (320,) int16, then silence. Raises files.AudioFileError."""
-    waiting = np.empty(0, np.int16)
-    silence = np.zeros(round(TAIL_S * SAMPLE_RATE), np.float32)
-    for piece in itertools.chain(files.decode(path), [silence]):
-        whole = np.clip(np.round(piece * files.FULL_SCALE), -files.FULL_SCALE, files.FULL_SCALE - 1)
-        waiting = np.concatenate([waiting, whole.astype(np.int16)])
-        while len(waiting) >= HOP:
-            yield waiting[:HOP]
-            waiting = waiting[HOP:]
 
 
 main = common.run_until_finished(AudioFileNode)

@@ -14,6 +14,7 @@ from typing import IO, Any, Protocol, TypeVar
 import rclpy
 from builtin_interfaces.msg import Time
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, ParameterType, SetParametersResult
+from rclpy.exceptions import InvalidNamespaceException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
@@ -22,6 +23,7 @@ from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
+from rclpy.validate_namespace import validate_namespace
 
 from .. import settings
 from ..errors import BadInputError, LipsyncError
@@ -33,6 +35,7 @@ P = TypeVar("P")
 
 # Sound must be whole: a lost block is a click and a wrong frame. 100 blocks are two seconds in which its reader may be busy.
 SOUND = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, history=HistoryPolicy.KEEP_LAST)
+CHUNKS = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE, history=HistoryPolicy.KEEP_LAST)  # in bursts
 # A lost pose is a jerk. Ten are 0.2 s of speech: whatever waited longer has outlived the lifetime_s of its command.
 # Without a DDS deadline: no publisher that offers none (`ros2 topic pub`, a bag) would be matched, and every pause in speech
 # would be a missed one. Each command carries its own lifetime instead, and motor_driver counts the poses that miss deadline_s.
@@ -218,6 +221,16 @@ def to_stamp(moment: float) -> Time:
 def seconds(stamp: Time) -> float:
     """message stamp -> s since the epoch."""
     return stamp.sec + stamp.nanosec * 1e-9
+
+
+def namespace(given: str) -> str:
+    """A namespace as ROS 2 writes it, from the root. Raises BadInputError."""
+    full = "/" + given.strip("/")
+    try:
+        validate_namespace(full)
+    except InvalidNamespaceException as error:
+        raise BadInputError(f"namespace {given!r}: use letters, digits and _, no digit first, such as left_robot.") from error
+    return full
 
 
 def robot_id(node: Node) -> str:

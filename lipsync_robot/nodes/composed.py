@@ -1,7 +1,7 @@
 """The nodes of a launch file in one process and one thread: a hop between them costs a fraction of a millisecond."""
 
 import importlib
-import json
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
+import yaml
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -25,6 +26,7 @@ NODES = {
     "speaker": "SpeakerNode",
     "microphone": "MicrophoneNode",
     "audio_file": "AudioFileNode",
+    "say": "SayNode",
     "camera": "CameraNode",
     "face_landmarks": "FaceLandmarksNode",
     "predictor": "PredictorNode",
@@ -72,11 +74,15 @@ class Composition:
 
 @contextmanager
 def composed(
-    names: list[str], file: Path, overrides: dict[str, dict[str, Any]], remappings: Mapping[str, tuple[str, str]] = {}
+    names: list[str],
+    file: Path,
+    overrides: dict[str, dict[str, Any]],
+    remappings: Mapping[str, tuple[str, str]] = {},
+    namespace: str = "",
 ) -> Iterator[Composition]:
     """Starts nodes by name with the parameters of a settings file, overrides[node][parameter] over them.
 
-    remappings: of a node, the topic that it knows and the one that it gets instead.
+    remappings: of a node, the topic that it knows and the one that it gets instead; namespace: of all names and topics.
 
     SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt where the body spins. Raises settings.SettingsError for a file that is no
     YAML.
@@ -85,14 +91,15 @@ def composed(
     # Only those: who speaks needs no FaceMesh. And all of them now: it takes seconds, in which a driver would wait.
     kinds = {name: getattr(importlib.import_module(f".{name}", __package__), NODES[name]) for name in names}
     settings.read(file)  # says what is wrong in a sentence, which rclpy does not
-    arguments = ["--ros-args", "--params-file", str(file), "--log-level", "warn"]
-    for node, parameters in overrides.items():
-        for key, value in parameters.items():
-            arguments += ["-p", f"{node}:{key}:={json.dumps(value, ensure_ascii=False)}"]
+    arguments = ["--ros-args", "--params-file", str(file), "--log-level", "warn", "-r", f"__ns:={common.namespace(namespace)}"]
     for node, (known, instead) in remappings.items():
         arguments += ["-r", f"{node}:{known}:={instead}"]
+    sections = {f"/**/{node}": {"ros__parameters": parameters} for node, parameters in overrides.items()}
     with common.endings() as asked:
-        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as over:  # `-p node:key:=value` knows no namespace
+            yaml.safe_dump(sections, over, allow_unicode=True)
+            over.flush()
+            rclpy.init(args=[*arguments, "--params-file", over.name], signal_handler_options=SignalHandlerOptions.NO)
         composition = Composition(asked)
         try:
             for name, kind in kinds.items():

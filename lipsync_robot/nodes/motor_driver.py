@@ -1,4 +1,4 @@
-"""Motor commands -> the wire, each at the moment its sound is heard.   motor/command -> [motor_driver] -> motor/sent, serial
+"""Motor commands -> the wire, each when its sound is heard.   motor/command, audio/void -> [motor_driver] -> motor/sent, serial
 
 A managed node: configured it has the bus, active it moves, and whatever ends that leaves the face at neutral: limp, but for a
 Maestro that is left for good, whose own timeout would only stiffen it again.
@@ -25,6 +25,7 @@ from . import common
 from .common import parameter
 from .diagnostics import Condition
 from .emergency_stop import EmergencyStop
+from .void import Void
 
 RECENT = 1500  # poses that the diagnostics tell the ages of: half a minute of speech
 DONE = TransitionCallbackReturn.SUCCESS
@@ -62,6 +63,7 @@ class MotorDriverNode(common.Managed):
         self._told: Health | None = None
         self._sent = self.create_publisher(JointState, "motor/sent", common.MOTION)
         self._measured = self.create_publisher(JointState, "motor/measured", common.MOTION)
+        self._void = Void(self, self.driver.go_home)
         self.create_subscription(MotorCommand, "motor/command", self._on_command, common.MOTION)
         self._timer = self.create_timer(1 / self._params.rate_hz, self._tick)
         self._timer.cancel()  # until it is configured
@@ -167,6 +169,8 @@ class MotorDriverNode(common.Managed):
 
     def _on_command(self, message: MotorCommand) -> None:
         stamp, now = common.seconds(message.header.stamp), time.monotonic()
+        if stamp in self._void:
+            return
         age = self.now() - stamp
         due = now - age + self._params.playback_delay_s - self._params.servo_lag_s
         expires = due + message.lifetime.sec + message.lifetime.nanosec * 1e-9

@@ -1,4 +1,4 @@
-"""Sound -> loudspeaker, as late as the motion.   audio -> [speaker]"""
+"""Sound -> loudspeaker, as late as the motion.   audio, audio/void -> [speaker]"""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from ..audio.playback import Speaker
 from . import common
 from .common import parameter
 from .diagnostics import Condition
+from .void import Void
 
 
 @dataclass
@@ -28,6 +29,7 @@ class SpeakerNode(common.Configured):
         self._speaker = Speaker(params.device)
         if self._speaker.silent_because:
             self.get_logger().info(f"plays nothing: {self._speaker.silent_because}")
+        self._void = Void(self, self._speaker.clear)
         self.create_subscription(Audio, "audio", self._on_audio, common.SOUND)
 
     def condition(self) -> Condition:
@@ -39,8 +41,9 @@ class SpeakerNode(common.Configured):
         super().destroy_node()
 
     def _on_audio(self, message: Audio) -> None:
-        moment = common.seconds(message.header.stamp) + self._delay
-        self._speaker.play(np.frombuffer(message.samples, np.int16), moment)
+        stamp = common.seconds(message.header.stamp)
+        if stamp not in self._void:
+            self._speaker.play(np.frombuffer(message.samples, np.int16), stamp + self._delay)
 
 
 main = common.run(SpeakerNode)

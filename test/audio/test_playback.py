@@ -22,6 +22,15 @@ def test_blocks_in_a_row_join_without_a_seam() -> None:
     assert (line.take(640, moment=10.0) == np.concatenate([BLOCK, BLOCK])).all()
 
 
+def test_what_is_called_back_is_not_heard_and_what_follows_is() -> None:
+    line = Timeline()
+    line.add(np.tile(BLOCK, 10), moment=10.0)
+    line.clear()
+    assert not line.take(320, moment=10.0).any()
+    line.add(BLOCK, moment=10.04)
+    assert (line.take(320, moment=10.04) == BLOCK).all()
+
+
 def test_a_sound_card_that_jitters_does_not_click() -> None:
     line = Timeline()
     line.add(np.tile(BLOCK, 10), moment=10.0)

@@ -82,6 +82,22 @@ def test_home_is_at_once_however_fresh_the_command(guard: Guard) -> None:
     assert run(guard, 0.6, 0.6 + EASE_S + 0.1) == pytest.approx(NEUTRAL)
 
 
+@given(target=arrays(float, 3, elements=st.floats(0, 1)), moved_s=st.floats(0, 0.2), again_s=st.floats(0, 0.5))
+def test_home_is_from_where_the_face_is_and_never_away_from_it(target: np.ndarray, moved_s: float, again_s: float) -> None:
+    guard = Guard(NEUTRAL, MAX_SPEED, now=0.0)
+    guard.accept(target, now=0.0)
+    for now in np.arange(0.0, moved_s, 0.01):  # not as far as the target
+        guard.output(now)
+    away = np.abs(guard.output(moved_s) - NEUTRAL)
+    guard.home()
+    for now in moved_s + np.arange(0.01, 1.0, 0.01):
+        if abs(now - moved_s - again_s) < 0.005:
+            guard.home()  # again: no other way
+        before, away = away, np.abs(guard.output(now) - NEUTRAL)
+        assert (away <= before + 1e-9).all()
+    assert away == pytest.approx(0, abs=1e-6)
+
+
 def test_whatever_falls_silent_the_face_is_home_within_a_second(guard: Guard) -> None:
     run(guard, 0.0, 2.0, np.array([1.0, 0.7, 1.0]))
     assert run(guard, 2.0, 3.0) == pytest.approx(NEUTRAL)

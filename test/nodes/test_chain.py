@@ -68,6 +68,7 @@ def output(process: subprocess.Popen) -> str:
         ("retarget", ["-p", "retarget:mapping:=models/twin_face.npz"], "models/twin_face.npz: holds no directions"),
         ("inverse_model", ["-p", "inverse_model:providers:=[quantum]"], "unknown provider 'quantum'"),
         ("audio_file", ["-p", "audio_file:file:=/nowhere.wav"], "/nowhere.wav: no such file"),
+        ("say", ["-p", "say:tts:=no-such-program --speak"], "no such program. Install it"),
         ("microphone", ["-p", "microphone:device:=no such ear"], "'no such ear': cannot record"),
     ],
 )

@@ -1,0 +1,49 @@
+"""Sound hop by hop in real time, as a microphone would bring it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from .files import FULL_SCALE
+from .mel import HOP, SAMPLE_RATE
+
+HOP_S = HOP / SAMPLE_RATE
+
+
+class Pace:
+    """The moments of blocks that follow one another: each is due when its last sample has been spoken."""
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+        self._passed = 0  # blocks
+
+    @property
+    def next(self) -> float | None:
+        """The moment of the next block's first sample, s; None while nothing is spoken."""
+        return None if self._began is None else self._began + self._passed * HOP_S
+
+    def start(self, moment: float) -> None:
+        """The next block begins at moment (s)."""
+        self._began, self._passed = moment, 0
+
+    def stop(self) -> None:
+        self._began = None
+
+    def due(self, now: float) -> Iterator[float]:
+        """The moments of the blocks that are due by now (s), each counted as spoken once it was taken."""
+        while (moment := self.next) is not None and now >= moment + HOP_S:
+            self._passed += 1
+            yield moment
+
+
+def blocks(pieces: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Pieces (n,) float32 in -1..1, of any length -> blocks of one hop, (320,) int16; silence fills up the last one."""
+    waiting = np.empty(0, np.int16)
+    for piece in pieces:
+        whole = np.clip(np.round(piece * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1)
+        waiting = np.concatenate([waiting, whole.astype(np.int16)])
+        while len(waiting) >= HOP:
+            yield waiting[:HOP]
+            waiting = waiting[HOP:]
+    if len(waiting):
+        yield np.pad(waiting, (0, HOP - len(waiting)))

@@ -1,0 +1,128 @@
+"""What a program needs that wants a robot to speak.   [say_client] -> say, say/chunks, say/stop"""
+
+import array
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import rclpy
+from rclpy.action import ActionClient
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+from std_srvs.srv import Trigger
+
+from lipsync_robot.action import Say
+from lipsync_robot.msg import SayChunk
+
+from ..errors import LipsyncError
+from . import common
+
+SETTLED_S = 0.3  # two ends of a topic do not find each other in the same instant
+PATIENCE_S = 5.0  # for a robot that is there to be found
+
+
+class NoRobotError(LipsyncError):
+    """Nobody who could speak is running, or not any more."""
+
+
+class Saying:
+    """One request, from the moment it is made."""
+
+    def __init__(self, client: ActionClient, chunks: Any, goal: Say.Goal) -> None:
+        self.speaking, self.heard_s = False, 0.0
+        self.result: Say.Result | None = None  # once it is answered
+        self._chunks = chunks
+        self._handle: Any = None
+        client.send_goal_async(goal, self._on_feedback).add_done_callback(self._on_accepted)
+
+    @property
+    def accepted(self) -> bool:
+        """From when on chunks may be sent."""
+        return self._handle is not None
+
+    def send(self, samples: np.ndarray, rate: int, last: bool = False) -> None:
+        """samples (n,) int16 at rate (Hz), the next of a stream."""
+        data = array.array("h", samples.tobytes())
+        self._chunks.publish(SayChunk(request=self._handle.goal_id, sample_rate=rate, samples=data, last=last))
+
+    def cancel(self) -> None:
+        self._handle.cancel_goal_async()
+
+    def _on_accepted(self, future: Any) -> None:
+        self._handle = future.result()
+        self._handle.get_result_async().add_done_callback(self._on_result)
+
+    def _on_feedback(self, message: Any) -> None:
+        self.speaking, self.heard_s = message.feedback.speaking, message.feedback.heard_s
+
+    def _on_result(self, future: Any) -> None:
+        self.result = future.result().result
+        self.heard_s = self.result.heard_s
+
+
+class SayClient:
+    def __init__(self, namespace: str) -> None:
+        """Raises BadInputError, and NoRobotError if no robot is there."""
+        self._node = Node("say_client", namespace=common.namespace(namespace), use_global_arguments=False)
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self._node)
+        self._action = ActionClient(self._node, Say, "say")
+        self._chunks = self._node.create_publisher(SayChunk, "say/chunks", common.CHUNKS)
+        self._stop = self._node.create_client(Trigger, "say/stop")
+        if not self.until(lambda: self.connected, PATIENCE_S):
+            raise NoRobotError(
+                f"no robot is there to speak (ROS domain and namespace {common.robot_id(self._node)}). "
+                "Start one: lipsync-robot bringup"
+            )
+        self.until(lambda: False, SETTLED_S)
+
+    @property
+    def connected(self) -> bool:
+        return self._action.server_is_ready() and self._stop.service_is_ready() and self._chunks.get_subscription_count() > 0
+
+    def say(self, **goal: Any) -> Saying:
+        """goal: fields of Say.Goal."""
+        return Saying(self._action, self._chunks, Say.Goal(**goal))
+
+    def stop(self) -> str:
+        """Voids all that is being said or waits -> how much that was, in words. Raises NoRobotError."""
+        answer = self._stop.call_async(Trigger.Request())
+        if not self.until(answer.done, PATIENCE_S):
+            raise NoRobotError("the robot does not answer any more.")
+        return answer.result().message
+
+    def spin(self, seconds: float) -> None:
+        """Serves the connection for so long, or until something has come."""
+        self._executor.spin_once(timeout_sec=seconds)
+
+    def until(self, condition: Callable[[], object], patience_s: float) -> bool:
+        """Serves it until the condition holds -> whether it came to hold."""
+        give_up = time.monotonic() + patience_s
+        while not condition():
+            if time.monotonic() > give_up:
+                return False
+            self.spin(0.02)
+        return True
+
+    def close(self) -> None:
+        self._executor.shutdown()
+        self._action.destroy()
+        self._node.destroy_node()
+
+
+@contextmanager
+def connected(namespace: str = "") -> Iterator[SayClient]:
+    """A client of the robot in a namespace, in a process that has no ROS 2 yet. Raises as SayClient does."""
+    common.stay_local()
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        client = SayClient(namespace)
+        try:
+            yield client
+        finally:
+            client.close()
+    finally:
+        rclpy.try_shutdown()

@@ -1,0 +1,29 @@
+"""Sound that was called back: what of it is on its way to the loudspeaker or the wire must not arrive."""
+
+from collections.abc import Callable
+
+from rclpy.node import Node
+from std_msgs.msg import Header
+
+from . import common
+
+TOPIC = "audio/void"  # its stamp: sound before this moment is void
+IN_FLIGHT_S = 10.0  # that sound may be on its way; whatever is older comes from a clock that was set back
+
+
+class Void:
+    """Knows, for a node, which sound was called back."""
+
+    def __init__(self, node: Node, act: Callable[[], None]) -> None:
+        """act: what the node does at once when sound is called back."""
+        self._act = act
+        self._until = 0.0
+        node.create_subscription(Header, TOPIC, self._on_void, common.MOTION)
+
+    def __contains__(self, stamp: float) -> bool:
+        """Whether what is stamped so (s since the epoch) was called back."""
+        return 0 < self._until - stamp < IN_FLIGHT_S
+
+    def _on_void(self, message: Header) -> None:
+        self._until = common.seconds(message.stamp)
+        self._act()
