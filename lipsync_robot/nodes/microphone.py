@@ -19,14 +19,16 @@ class Params:
 
 
 class MicrophoneNode(common.Configured):
+    """`microphone` counts what was lost, and knows its clock."""
+
     def __init__(self) -> None:
         super().__init__("microphone")
         self._audio = self.create_publisher(Audio, "audio", common.SOUND)
-        self._microphone = Microphone(self.declare(Params).device, self._heard)
+        self.microphone = Microphone(self.declare(Params).device, self._heard)
 
     def destroy_node(self) -> None:
-        if hasattr(self, "_microphone"):
-            self._microphone.close()
+        if hasattr(self, "microphone"):
+            self.microphone.close()
         super().destroy_node()
 
     def _heard(self, samples: np.ndarray, captured: float) -> None:
