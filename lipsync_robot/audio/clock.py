@@ -40,13 +40,13 @@ class SampleClock:
         """The next count samples, and the moment (s) of the first as one callback knows it -> that moment, filtered."""
         if self._next is None:
             self._next, self._looked = moment, moment
-        self._stamp = max(self._stamp, self._next)
+        stamp = self._stamp = max(self._stamp, self._next)
         self._least = min(self._least, moment - self._next)
         self._next += count / (self._rate * (1 + 1e-6 * self.ppm))
         if abs(moment - self._looked) >= LOOK_S:
             self._next += self._look()
             self._looked, self._least = moment, math.inf
-        return self._stamp
+        return stamp
 
     def _look(self) -> float:
         """-> s by which the moment of the next sample moves."""

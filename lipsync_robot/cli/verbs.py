@@ -5,6 +5,7 @@ import typer
 from . import (
     babble,
     calibrate,
+    calibrate_sync,
     data,
     doctor,
     evaluate,
@@ -33,6 +34,7 @@ app.command("find-port")(find_port.find_port)
 app.command("babble")(babble.babble)
 app.command("export")(learning.export_run)
 app.command("adapt")(learning.adapt)
+calibrate.app.command("sync")(calibrate_sync.sync)
 evaluate.app.command("robot")(evaluate_robot.robot)
 evaluate.app.command("inverse")(evaluate_robot.inverse)
 evaluate.app.command("predictor")(predictor.evaluate)

@@ -37,7 +37,6 @@ class Params:
     rate_hz: float = parameter(100.0, "How often positions are sent", 40.0, 400.0)
     playback_delay_s: float = parameter(0.11, "Sound is heard this long after its stamp; motion meets it", 0.0, 5.0)
     deadline_s: float = parameter(0.02, "A pose sent later than this after it was due counts as missed", 0.001, 1.0)
-    servo_lag_s: float = parameter(0.03, "How long the servos trail their command", 0.0, 1.0)
 
 
 class MotorDriverNode(common.Managed):
@@ -146,7 +145,8 @@ class MotorDriverNode(common.Managed):
     def _on_command(self, message: MotorCommand) -> None:
         stamp, now = common.seconds(message.header.stamp), time.monotonic()
         age = self.now() - stamp
-        due = now - age + self._params.playback_delay_s - self._params.servo_lag_s
+        ahead = max(0.0, self._params.playback_delay_s - self._robot.servo_lag_s)  # nothing is sent before its sound or picture
+        due = now - age + ahead
         expires = due + message.lifetime.sec + message.lifetime.nanosec * 1e-9
         if not self.driver.command(Pose(due, expires, stamp, np.asarray(message.positions, float)), now):
             self.punctuality.expired += 1
