@@ -52,8 +52,9 @@ class SampleClock:
         """-> s by which the moment of the next sample moves."""
         self._late.append(self._least)
         recent = list(self._late)[-JUMP_LOOKS:]
+        settled = self._looks * PHASE_GAIN >= 1  # until then it is looking for its place, and learns nothing of the card
         if len(recent) == JUMP_LOOKS and (min(recent) > JUMP_S or max(recent) < -JUMP_S):
-            self.relocks += self._looks * PHASE_GAIN >= 1  # until then it is looking for its place
+            self.relocks += settled
             self._looks, self._stamp = JUMP_LOOKS, -math.inf
             self._late.clear()
             return min(recent)
@@ -61,5 +62,6 @@ class SampleClock:
         error = min(self._late)
         shift = max(PHASE_GAIN, 1 / self._looks) * error
         self._late = deque((late - shift for late in self._late), maxlen=LOOKS)
-        self.ppm = min(LARGEST_PPM, max(-LARGEST_PPM, self.ppm - 1e6 * RATE_GAIN * error / LOOK_S))
+        if settled:
+            self.ppm = min(LARGEST_PPM, max(-LARGEST_PPM, self.ppm - 1e6 * RATE_GAIN * error / LOOK_S))
         return shift

@@ -17,6 +17,8 @@ from rclpy.signals import SignalHandlerOptions
 from .. import settings
 from . import common
 
+TURN_S = 0.02  # that nothing happens until it is looked whether there is something else to do
+
 NODES = {
     "twin": "TwinNode",
     "motor_driver": "MotorDriverNode",
@@ -54,8 +56,10 @@ class Composition:
     def spin(self, seconds: float) -> None:
         """Serves all nodes for so long."""
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self._executor.spin_once(timeout_sec=left)
+        while time.monotonic() < until:
+            # Always the same time-out: rclpy serves all that one wait found only then. With another each time it waits anew
+            # after the first, which on a busy machine is ever the first node's timer.
+            self._executor.spin_once(timeout_sec=TURN_S)
             self._heed()
 
     def close(self) -> None:

@@ -91,4 +91,5 @@ def test_a_card_that_takes_a_second_to_find_its_latency_is_not_believed_for_long
     off = stamps(clock, given_out, np.interp(since, [0.0, 0.4, 1.4], [-0.47, -0.47, 0.0])) - given_out.moments
     assert np.abs(off).max() < 0.5
     assert np.abs(off[since > 3.0]).max() < 0.002
+    assert abs(clock.ppm) < 20
     assert clock.relocks == 0
