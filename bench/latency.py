@@ -58,7 +58,7 @@ class Hand:
         self._commands = self._node.create_publisher(MotorCommand, "motor/command", 10)
         self._stop = self._node.create_client(Trigger, "motor/emergency_stop")
         self._reset = self._node.create_client(Trigger, "motor/reset")
-        bench.start("motor_driver", playback_delay_s=0.0, servo_lag_s=0.0)
+        bench.start("motor_driver", playback_delay_s=0.0)
         while not (
             self._commands.get_subscription_count() and self._stop.service_is_ready() and self._reset.service_is_ready()
         ):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadInputError
+from .clock import SampleClock
 from .mel import HOP, SAMPLE_RATE
 
 
@@ -19,14 +20,17 @@ class Microphone:
 
     def __init__(self, device: str, heard: Callable[[np.ndarray, float], None]) -> None:
         """device: PortAudio's name or a part of it, "" for the default; heard: takes (320,) int16 and the moment of the
-        first sample in s since the epoch. Raises MicrophoneError, naming the devices there are."""
+        first sample in s since the epoch, by `clock`. Raises MicrophoneError, naming the devices there are."""
+        self.clock = SampleClock(SAMPLE_RATE)
+        self.overruns = 0  # times that the card had no room for what was said: some of it is lost
         sounddevice = portaudio()
 
-        def captured(block: bytes, _: int, moments: Any, __: Any) -> None:
+        def captured(block: bytes, count: int, moments: Any, flags: Any) -> None:
+            self.overruns += flags.input_overflow
             ago = moments.currentTime - moments.inputBufferAdcTime
             if not 0 < moments.inputBufferAdcTime <= moments.currentTime:  # some drivers do not tell
                 ago = HOP / SAMPLE_RATE
-            heard(np.frombuffer(block, np.int16), time.time() - ago)
+            heard(np.frombuffer(block, np.int16), self.clock(count, time.time() - ago))
 
         try:
             self._stream = sounddevice.RawInputStream(

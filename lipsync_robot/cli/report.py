@@ -10,7 +10,7 @@ from rich.progress import track
 
 from ..audio.mel import SAMPLE_RATE
 from ..face.landmarks import aperture
-from ..face.scores import lag
+from ..face.scores import Series, lag
 from ..nodes.recorder import RecorderNode
 from ..twin import video as films
 from ..vision import video
@@ -52,7 +52,7 @@ def _film(console: Console, recorder: RecorderNode, delay: float, face: str, pat
             path, *recorder.joints(), sound, SAMPLE_RATE, stamp + delay,
             lambda share: status.update(f" filming {100 * share:.0f} %"), face,
         )  # fmt: skip
-    moments, seen = seen_apertures(console, path)
+    moments, seen = seen_apertures(console, video.frames(path))
     if len(seen) < 2 or np.ptp(asked) < 0.05:  # a mouth that stays closed has no sync
         return {}
     wanted = np.interp(stamp + moments, stamps, asked)
@@ -60,13 +60,13 @@ def _film(console: Console, recorder: RecorderNode, delay: float, face: str, pat
     return {"sync_offset_ms": round(1000 * offset.seconds, 1), "aperture_r": round(offset.correlation, 3)}
 
 
-def seen_apertures(console: Console, path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The moments (n,) s of a film's frames in which FaceMesh finds a face, and the mouth openings (n,) cm it sees."""
+def seen_apertures(console: Console, frames: video.Frames) -> Series:
+    """The moments (s) of the frames in which FaceMesh finds a face, and the mouth openings (cm) it sees."""
     mesh = FaceMesh()
-    frames = track(video.frames(path), " measuring", console=console, transient=True)
-    faces = [(moment, face.points) for moment, picture in frames if (face := mesh(picture)) is not None]
+    watched = track(frames, " measuring", console=console, transient=True)
+    faces = [(moment, face.points) for moment, picture in watched if (face := mesh(picture)) is not None]
     mesh.close()
-    return np.array([moment for moment, _ in faces]), np.array([aperture(points) for _, points in faces])
+    return Series(np.array([moment for moment, _ in faces]), np.array([aperture(points) for _, points in faces]))
 
 
 def table(console: Console, result: dict[str, Any], written: list[Path]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,7 +51,7 @@ def speak(
       lipsync-robot speak --mic
     """
     console = Console(stderr=True, highlight=False)
-    source = _source(file, mic)
+    source = proved(file, mic)
     twin = port is None
     if video and not twin:
         raise BadInputError("--video films the twin: leave out --port, or leave out --video.")
@@ -61,11 +62,10 @@ def speak(
     settings = config or resource("config/speak.yaml")
 
     usage = Usage()
-    recorder, figures, stopped = _run(console, source, twin, settings, overrides)
+    recorder, figures, stopped = run(console, source, twin, settings, overrides)
     usage.stop()
     if stopped and not mic:
-        console.print(" stopped; the face is at neutral" if figures["home"] else " stopped; the servos were out of reach")
-        raise KeyboardInterrupt
+        say_stopped(console, figures)
     if recorder.faces == 0:
         raise BadInputError("nothing was heard, so nothing was said.")
 
@@ -77,7 +77,7 @@ def speak(
     table(console, result, written)
 
 
-def _source(file: Path | None, mic: bool) -> Path | None:
+def proved(file: Path | None, mic: bool) -> Path | None:
     """The file to speak, None for the microphone; proves that a file can be decoded before anything is started."""
     if mic:
         return None
@@ -86,16 +86,27 @@ def _source(file: Path | None, mic: bool) -> Path | None:
     return path.resolve()
 
 
+def say_stopped(console: Console, figures: dict) -> None:
+    """Raises KeyboardInterrupt, after it has been said how the face was left."""
+    console.print(" stopped; the face is at neutral" if figures["home"] else " stopped; the servos were out of reach")
+    raise KeyboardInterrupt
+
+
 def _overrides(source: Path | None, device: str) -> Overrides:
     return {"microphone": {"device": device}} if source is None else {"audio_file": {"file": str(source)}}
 
 
-def _run(console: Console, source: Path | None, twin: bool, settings: Path, overrides: Overrides) -> tuple[Any, dict, bool]:
-    """Speaks -> the recorder with all it heard, what the nodes say of themselves, whether it was stopped from outside."""
+def run(
+    console: Console, source: Path | None, twin: bool, settings: Path, overrides: Overrides, eyes: Sequence[str] = ()
+) -> tuple[Any, dict, bool]:
+    """Speaks -> the recorder with all it heard, what the nodes say of themselves, whether it was stopped from outside.
+
+    source: None for the microphone; eyes: further nodes, that watch.
+    """
     from ..nodes.composed import composed
 
     sound = ["microphone"] if source is None else ["speaker", "audio_file"]  # who speaks needs no loudspeaker
-    names = (["twin"] if twin else []) + CHAIN + sound
+    names = (["twin"] if twin else []) + CHAIN + [*eyes] + sound
     stopped = False
     with composed(names, settings, overrides) as composition:
         nodes = composition.nodes
@@ -121,6 +132,7 @@ def _run(console: Console, source: Path | None, twin: bool, settings: Path, over
         figures["punctuality"] = driver.punctuality.summary()
         figures["missed"] = driver.missed
         figures["silent"] = source is not None and nodes["audio_file"].silent
+        figures["witness"] = nodes.get("witness")
     figures["home"] = driver.driver.at_neutral
     return recorder, figures, stopped
 

@@ -6,6 +6,7 @@ from . import (
     babble,
     bringup,
     calibrate,
+    calibrate_sync,
     data,
     doctor,
     evaluate,
@@ -44,6 +45,7 @@ app.command("find-port")(find_port.find_port)
 app.command("babble")(babble.babble)
 app.command("export")(learning.export_run)
 app.command("adapt")(learning.adapt)
+calibrate.app.command("sync")(calibrate_sync.sync)
 evaluate.app.command("robot")(evaluate_robot.robot)
 evaluate.app.command("inverse")(evaluate_robot.inverse)
 evaluate.app.command("predictor")(predictor.evaluate)

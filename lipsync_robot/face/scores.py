@@ -9,6 +9,9 @@ import numpy as np
 
 from .landmarks import EYE_LEFT, EYE_RIGHT, INNER_LIP_RING, LIPS
 
+GRID_HZ = 200.0  # on which two series are compared whose moments differ
+AGREE_R = 0.7  # correlation from which on a lag tells something
+
 # The jaw, chin and the skin below the lips, that move with speech.
 JAW = [132, 136, 148, 149, 150, 152, 172, 176, 288, 361, 365, 377, 378, 379, 397, 400, 58, 18, 83, 313, 200, 199, 175,
        208, 428, 201, 421, 171, 396, 32, 262, 194, 418, 182, 406, 106, 335, 204, 424, 211, 431, 140, 369]  # fmt: skip
@@ -74,6 +77,26 @@ def lag(follower: np.ndarray, leader: np.ndarray, rate: float, within: float = 0
         if r > best.correlation:
             best = Lag(shift / fine / rate, r)
     return best
+
+
+class Series(NamedTuple):
+    """A figure at moments of its own."""
+
+    moments: np.ndarray  # (n,) s, rising
+    values: np.ndarray  # (n,)
+
+
+def lags(follower: Series, leader: Series, window_s: float, within: float = 0.2) -> list[tuple[float, Lag]]:
+    """The lag in each stretch of window_s in which the two agree, and the moment (s) of its middle."""
+    begin = max(follower.moments[0], leader.moments[0])
+    end = min(follower.moments[-1], leader.moments[-1])
+    found = []
+    for edge in np.arange(begin, end - window_s + 1e-9, window_s):
+        at = edge + np.arange(0, window_s, 1 / GRID_HZ)
+        one = lag(np.interp(at, *follower), np.interp(at, *leader), GRID_HZ, within)
+        if one.correlation >= AGREE_R:
+            found.append((edge + window_s / 2, one))
+    return found
 
 
 class Closures(NamedTuple):

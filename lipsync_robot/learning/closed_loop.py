@@ -4,8 +4,8 @@ human landmarks -> retarget -> inverse model -> guard -> servos -> camera -> Fac
 
 Frame k of what is seen is a picture at the end of the 40 ms for which frame k's command was played, and belongs to frame k of
 the human. That grants the servos one frame to arrive, no more: they are known to trail their command by 0.03 s (servo_lag_s in
-config/speak.yaml), for which motor_driver sends a pose so much before its moment, and a loop at 25 Hz cannot send it less than
-a frame before. No shift is fitted to what is seen; what lag is left is among the scores.
+config/robots/twin.yaml), for which motor_driver sends a pose so much before its moment, and a loop at 25 Hz cannot send it less
+than a frame before. No shift is fitted to what is seen; what lag is left is among the scores.
 """
 
 from collections.abc import Callable, Iterator

@@ -62,6 +62,7 @@ class Robot:
     baud: int
     motors: list[Motor]
     timeout_s: float = 0.3  # the board's own: silent for so long, a Maestro homes its servos, a Dynamixel stops
+    servo_lag_s: float = 0.03  # how long its lips trail a command; `lipsync-robot calibrate sync` finds it
     idle_off_s: float = 60.0  # at neutral for so long without a command, the servos' torque is taken off; 0: never
     board: Literal["mini", "micro"] = "mini"  # Maestro: the micro sets one servo a frame
     crc: bool = False  # Maestro: every frame carries a checksum; must be set in the board too
@@ -114,6 +115,7 @@ def load(path: Path) -> Robot:
     for name, value, low, high in (
         ("baud", robot.baud, *limits.bauds),
         ("timeout_s", robot.timeout_s, 0.1, 5.0),
+        ("servo_lag_s", robot.servo_lag_s, 0.0, 1.0),
         ("idle_off_s", robot.idle_off_s, 0.0, 3600.0),
         ("device_number", robot.device_number or 0, 0, 127),
     ):

@@ -1,8 +1,6 @@
 """Finding a motor's ends by hand: slow jogging over all that the bus can do, marks, and what they change in the YAML."""
 
 import dataclasses
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +8,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from . import description
 from .description import BUSES, Motor, Robot, RobotDescriptionError
 from .jog import Jog
+from .rewrite import rewrite
 
 SHARE_OF_SPEED = 0.2  # an end that is met slowly does no harm
 STEPS = {"us": (5.0, 25.0), "ticks": (4.0, 20.0)}  # fine and coarse, bus units
@@ -112,20 +110,8 @@ def _fields(node: yaml.MappingNode) -> dict[str, yaml.Node]:
 
 
 def write(path: Path, robot: Robot, motor: str, marks: Marks) -> None:
-    """Puts the marks into the robot's YAML, which is whole at any moment. Raises RobotDescriptionError, and then leaves it."""
+    """Puts the marks into the robot's YAML. Raises RobotDescriptionError, and then leaves it."""
     unit = BUSES[robot.bus].unit
     neutral = round(marks.neutral_position, 3)
     values = {f"min_{unit}": marks.zero, f"max_{unit}": marks.one, "neutral": neutral}
-    path = path.resolve()  # through a link, which stays
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        beside.write_text(rewritten(path.read_text(), motor, values))
-        description.load(beside)
-        shutil.copymode(path, beside)
-        os.replace(beside, path)
-    except RobotDescriptionError as error:
-        raise RobotDescriptionError(f"{path.name} was left as it is: {error}".replace(str(beside), str(path))) from error
-    except OSError as error:
-        raise RobotDescriptionError(f"{path}: cannot be written ({error.strerror}). Nothing was changed.") from error
-    finally:
-        beside.unlink(missing_ok=True)
+    rewrite(path, lambda text: rewritten(text, motor, values))

@@ -11,6 +11,7 @@ from ..audio.mel import SAMPLE_RATE
 from ..audio.microphone import Microphone
 from . import common
 from .common import parameter
+from .diagnostics import Condition
 
 
 @dataclass
@@ -19,14 +20,20 @@ class Params:
 
 
 class MicrophoneNode(common.Configured):
+    """`microphone` counts what was lost, and knows its clock."""
+
     def __init__(self) -> None:
         super().__init__("microphone")
         self._audio = self.create_publisher(Audio, "audio", common.SOUND)
-        self._microphone = Microphone(self.declare(Params).device, self._heard)
+        self.microphone = Microphone(self.declare(Params).device, self._heard)
+
+    def condition(self) -> Condition:
+        ear = self.microphone
+        return Condition(figures={"overruns": ear.overruns, "card_ppm": ear.clock.ppm, "relocks": ear.clock.relocks})
 
     def destroy_node(self) -> None:
-        if hasattr(self, "_microphone"):
-            self._microphone.close()
+        if hasattr(self, "microphone"):
+            self.microphone.close()
         super().destroy_node()
 
     def _heard(self, samples: np.ndarray, captured: float) -> None:

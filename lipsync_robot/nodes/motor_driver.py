@@ -39,7 +39,6 @@ class Params:
     rate_hz: float = parameter(100.0, "How often positions are sent", 40.0, 400.0)
     playback_delay_s: float = parameter(0.11, "Sound is heard this long after its stamp; the same as speaker's", 0.0, 5.0)
     deadline_s: float = parameter(0.02, "A pose sent later than this after it was due counts as missed", 0.001, 1.0, True)
-    servo_lag_s: float = parameter(0.03, "How long the servos trail their command", 0.0, 1.0, True)
 
 
 class MotorDriverNode(common.Managed):
@@ -172,7 +171,8 @@ class MotorDriverNode(common.Managed):
         if stamp in self._void:
             return
         age = self.now() - stamp
-        due = now - age + self._params.playback_delay_s - self._params.servo_lag_s
+        ahead = max(0.0, self._params.playback_delay_s - self._robot.servo_lag_s)  # nothing is sent before its sound or picture
+        due = now - age + ahead
         expires = due + message.lifetime.sec + message.lifetime.nanosec * 1e-9
         if not self.driver.command(Pose(due, expires, stamp, np.asarray(message.positions, float)), now):
             self.punctuality.expired += 1

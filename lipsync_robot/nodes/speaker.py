@@ -20,30 +20,40 @@ class Params:
 
 
 class SpeakerNode(common.Configured):
-    """Without a sound device the sound still has its moment, stamp + playback_delay_s, at which the video places it."""
+    """Without a sound device the sound still has its moment, stamp + playback_delay_s, at which the video places it.
+
+    `speaker` counts what was not heard in time, and knows its clock.
+    """
 
     def __init__(self) -> None:
         super().__init__("speaker")
         params = self.declare(Params)
         self._delay = params.playback_delay_s
-        self._speaker = Speaker(params.device)
-        if self._speaker.silent_because:
-            self.get_logger().info(f"plays nothing: {self._speaker.silent_because}")
-        self._void = Void(self, self._speaker.clear)
+        self.speaker = Speaker(params.device)
+        if self.speaker.silent_because:
+            self.get_logger().info(f"plays nothing: {self.speaker.silent_because}")
+        self._void = Void(self, self.speaker.clear)
         self.create_subscription(Audio, "audio", self._on_audio, common.SOUND)
 
     def condition(self) -> Condition:
-        return Condition(doubtful=[f"plays nothing: {self._speaker.silent_because}"] * bool(self._speaker.silent_because))
+        why, clock = self.speaker.silent_because, self.speaker.clock
+        counts = {
+            "underruns": self.speaker.underruns,
+            "skips": self.speaker.skips,
+            "card_ppm": clock.ppm,
+            "relocks": clock.relocks,
+        }
+        return Condition(doubtful=[f"plays nothing: {why}"] if why else [], figures={} if why else counts)
 
     def destroy_node(self) -> None:
-        if hasattr(self, "_speaker"):
-            self._speaker.close()
+        if hasattr(self, "speaker"):
+            self.speaker.close()
         super().destroy_node()
 
     def _on_audio(self, message: Audio) -> None:
         stamp = common.seconds(message.header.stamp)
         if stamp not in self._void:
-            self._speaker.play(np.frombuffer(message.samples, np.int16), stamp + self._delay)
+            self.speaker.play(np.frombuffer(message.samples, np.int16), stamp + self._delay)
 
 
 main = common.run(SpeakerNode)

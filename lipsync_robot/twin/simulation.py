@@ -67,4 +67,9 @@ class FaceSimulation:
 
     def landmarks(self) -> np.ndarray:
         """-> (468, 3) cm, metric face: the exact landmarks of the face as it is now."""
-        return aligned(self.face.warp(rig.skinned(self.positions)))
+        return landmarks(self.positions, self.face)
+
+
+def landmarks(positions: np.ndarray, face: faces.Face) -> np.ndarray:
+    """positions (11,) 0..1 -> (468, 3) cm, metric face: the exact landmarks of a face whose servos stand there."""
+    return aligned(face.warp(rig.skinned(positions)))

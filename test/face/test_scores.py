@@ -24,6 +24,18 @@ def test_a_face_that_never_moves_has_no_correlation_and_no_lag() -> None:
     assert scores.lag(still, OPENING, RATE) == (0, 0)
 
 
+def test_each_stretch_has_a_lag_of_its_own_and_one_without_agreement_has_none() -> None:
+    moments = np.arange(0.0, 30.0, 0.02)
+    leader = np.interp(moments, np.arange(0.0, 31.0, 0.1), np.random.default_rng(0).uniform(0, 1, 310))
+    late = np.select([moments < 10, moments < 20], [0.03, 0.06], 0.0)
+    follower = np.where(moments < 20, np.interp(moments - late, moments, leader), 0.5)
+    uneven = moments[::2] + 0.005  # what follows is seen half as often, at other moments
+    seen = scores.Series(uneven, np.interp(uneven, moments, follower))
+    found = scores.lags(seen, scores.Series(moments, leader), 5.0)
+    assert [moment for moment, _ in found] == pytest.approx([2.5, 7.5, 12.5, 17.5], abs=0.01)
+    assert [lag.seconds for _, lag in found] == pytest.approx([0.03, 0.03, 0.06, 0.06], abs=0.003)
+
+
 def test_jerk_is_the_third_derivative() -> None:
     assert scores.jerk(TIME**3, RATE) == pytest.approx(6)
 

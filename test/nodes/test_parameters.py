@@ -22,7 +22,7 @@ LIVE = {
     "audio2landmark": {"mouth_gain", "blinks"},
     "retarget": {"gain_mouth", "gain_jaw", "gain_eyes", "gain_brows"},
     "inverse_model": {"lifetime_s"},
-    "motor_driver": {"deadline_s", "servo_lag_s"},
+    "motor_driver": {"deadline_s"},
     "face_landmarks": {"most_turned_deg", "least_sharp", "near_cm"},
     "camera": {"width"},
 }

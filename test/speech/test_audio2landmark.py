@@ -52,6 +52,23 @@ def test_a_gap_in_the_sound_starts_a_new_utterance(model: Audio2Landmark, speech
     assert again[0].stamp == 500.0
 
 
+@pytest.mark.parametrize("jump", [0.05, -0.05])
+def test_stamps_that_jump_a_little_are_followed_and_the_speech_goes_on(model: Audio2Landmark, speech, jump: float) -> None:
+    model.reset()
+    whole = list(model(speech[: 2 * SAMPLE_RATE], stamp=10.0))
+    model.reset()
+    first = list(model(speech[:SAMPLE_RATE], stamp=10.0))
+    second = list(model(speech[SAMPLE_RATE : 2 * SAMPLE_RATE], stamp=11.0 + jump))
+    assert_allclose([face.points for face in first + second], [face.points for face in whole], atol=1e-4)
+    assert_allclose([face.stamp for face in second], [face.stamp + jump for face in whole[len(first) :]], atol=1e-6)
+
+
+def test_stamps_of_a_clock_that_was_set_back_start_a_new_utterance(model: Audio2Landmark, speech: np.ndarray) -> None:
+    model.reset()
+    list(model(speech[:SAMPLE_RATE], stamp=500.0))
+    assert next(iter(model(speech[:SAMPLE_RATE], stamp=0.0))).stamp == 0.0
+
+
 @pytest.mark.parametrize("level_db", [-120, -60, -40])
 def test_the_mouth_is_closed_while_nobody_speaks(model: Audio2Landmark, level_db: float) -> None:
     noise = np.random.default_rng(0).normal(0, 10 ** (level_db / 20), 3 * SAMPLE_RATE).astype(np.float32)
