@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 COLOURS = {"ok": "green", "warning": "yellow", "error": "red", "silent": "red"}
 PATIENCE_S = 5.0  # for the first node to be found
-EACH_S = 1.5  # in which every node that runs tells of itself
+EACH_S = 2.0  # in which every node that runs tells of itself
 REFRESH_S = 0.25
 FIGURES = ("rate_hz", "latency_p50_ms", "latency_p99_ms", "missed", "dropped")
 

@@ -168,9 +168,9 @@ class Configured(Node):
     def _checked(self, name: str, value: Any) -> Any:
         default, (low, high) = (self._fields[name].metadata[key] for key in ("default", "range"))
         wanted = type(default)
-        where = f"node {self.get_name()}: parameter {name!r} is {value!r}"
         if wanted is float and type(value) is int:
             value = float(value)
+        where = f"node {self.get_name()}: parameter {name!r} is {value!r}"
         if type(value) is not wanted or (wanted is list and not all(isinstance(item, str) for item in value)):
             raise ParameterError(f"{where}; give a {'list of str' if wanted is list else wanted.__name__}.")
         if low is not None and not low <= value <= high:  # which NaN is not

@@ -22,11 +22,6 @@ def stamps(messages: list) -> np.ndarray:
     return np.array([common.seconds(message.header.stamp) for message in messages])
 
 
-def widest(sent: list[JointState]) -> float:
-    """How far the motor moved that moved most, of the range."""
-    return float(np.ptp([message.position for message in sent], axis=0).max()) if sent else 0.0
-
-
 def test_two_robots_speak_at_once_and_neither_hears_the_other(ear, start, make_sound, recording) -> None:
     kinds = {"human/landmarks": FaceLandmarks, "robot/landmarks": RobotLandmarks}
     kinds |= {"motor/command": MotorCommand, "motor/sent": JointState}
@@ -42,7 +37,6 @@ def test_two_robots_speak_at_once_and_neither_hears_the_other(ear, start, make_s
     both = heard.values()
     assert ear.until(lambda: all(each["motor/command"] for each in both))
     assert ear.until(lambda: all(stamps(each["motor/command"])[-1] > stamps(each["audio"])[-1] - 0.2 for each in both))
-    assert ear.until(lambda: all(widest(each["motor/sent"]) > 0.1 for each in both))
 
     for each in heard.values():
         begin = stamps(each["audio"])[0]
@@ -50,15 +44,22 @@ def test_two_robots_speak_at_once_and_neither_hears_the_other(ear, start, make_s
             hops = (stamps(each[topic]) - begin) / 0.02
             assert hops == pytest.approx(hops.round(), abs=1e-3)
             assert len(set(hops.round())) == len(hops)
-    left, right = (set(stamps(each["motor/command"])) for each in heard.values())
-    assert left.isdisjoint(right)
+        assert np.ptp([message.positions for message in each["motor/command"]], axis=0).max() > 0.1  # of the range: it spoke
+    commanded = {side: set(stamps(each["motor/command"])) for side, each in heard.items()}
+    assert commanded["left"].isdisjoint(commanded["right"])
+    assert commanded["left"].isdisjoint(stamps(heard["right"]["motor/sent"]))
+    assert commanded["right"].isdisjoint(stamps(heard["left"]["motor/sent"]))
 
-    told = subprocess.run([COMMAND, "status", "--json", "--namespace", "left"], capture_output=True, text=True, check=False)
-    assert told.returncode == 0, told.stderr
-    by_node = {entry["node"]: entry for entry in json.loads(told.stdout)}
+    by_node: dict[str, dict] = {}
+    for _ in range(10):  # on a starved machine one may be late with its report
+        command = [COMMAND, "status", "--json", "--namespace", "left"]
+        told = subprocess.run(command, capture_output=True, text=True, check=False)
+        by_node = {entry["node"]: entry for entry in json.loads(told.stdout)}
+        if len(by_node) == len(ROBOT) and told.returncode == 0:
+            break
     assert set(by_node) == {f"/left/{name}" for name in ROBOT}
-    faces = int(by_node["/left/retarget"]["figures"]["heard human/landmarks"])
-    assert 0 < faces <= len(heard["left"]["human/landmarks"])
+    assert told.returncode == 0, told.stdout
+    assert 0 < int(by_node["/left/retarget"]["figures"]["heard human/landmarks"]) <= 180  # those of its own 3.6 s
     assert by_node["/left/audio2landmark"]["figures"]["provider"] == "cpu"
 
     for process in processes:
