@@ -45,7 +45,8 @@ def run(bus: str) -> dict[str, Any]:
             stops = [user.stops() for _ in range(STOPS)]
             time.sleep(1.0)  # the log is written
             wire = [(event["t"], np.abs(_positions(bench, event) - bench.robot.neutral)) for event in bench.events("wire")]
-            figures["stop to the last pose of speech, ms"] = _spread([_moved_on(began, wire) for began in stops])
+            figures["stop to the last pose of speech, ms"] = _spread([_moved_on(began, wire) for began in stops if began])
+            figures[f"did not move within {PATIENCE_S:g} s of a request"] = stops.count(0.0)  # a machine that is too busy
             figures |= user.sequences()
             user.close()
     finally:
@@ -82,12 +83,12 @@ class User:
         return max(heard, came) - asked
 
     def stops(self) -> float:
-        """Stops speech in mid-motion -> when it was told to."""
+        """Stops speech in mid-motion -> when it was told to, 0 if it did not come to move."""
         self._rest()
         saying = self._client.say(file=str(self._bench.speech()))
-        self._await(lambda: self._bench.open_by > MOVING, saying)
+        moves = self._client.until(lambda: self._bench.open_by > MOVING, PATIENCE_S)
         time.sleep(float(self._random.uniform(0, 0.3)))
-        when = time.monotonic()
+        when = time.monotonic() if moves else 0.0
         self._client.stop()
         self._await(lambda: saying.result)
         return when
