@@ -13,6 +13,7 @@ from contextlib import closing
 
 import rclpy
 from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.action import get_action_server_names_and_types_by_node
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
@@ -23,6 +24,7 @@ from .composed import NODES, Composition
 
 DOMAIN = "100"  # where no robot runs
 REQUIRED = {"audio_file": "file"}  # what a node does not start without: a default is not shown
+ROS2S_OWN = ("lifecycle_msgs/", "rcl_interfaces/", "type_description_interfaces/")  # services that nodes have of themselves
 HEAD = """# Reference: nodes, topics, parameters
 
 Made by `python -m lipsync_robot.nodes.reference > docs/reference.md`; a test holds it to the code. Names are relative: a
@@ -81,7 +83,11 @@ def _section(node: Node, says: str) -> Iterator[str]:
         rows += [
             f"| serves | `{service.removeprefix('/')}` | {', '.join(kinds).replace('/srv', '')} | |"
             for service, kinds in node.get_service_names_and_types_by_node(owner, "/")
-            if not service.startswith((f"/{owner}/", "/_"))
+            if not (kinds[0].startswith(ROS2S_OWN) or "/_action/" in service)
+        ]
+        rows += [
+            f"| serves | `{action.removeprefix('/')}` | {', '.join(kinds).replace('/action', '')} | action |"
+            for action, kinds in get_action_server_names_and_types_by_node(node, owner, "/")
         ]
     if rows:
         yield "| | name | type | quality of service |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
