@@ -29,6 +29,7 @@ ONLY_IN = {
     "pocketsphinx": {"learning"},
     "onnxruntime": {"inference", "learning/export.py"},  # export: its quantiser and converter, never a session
     "rclpy": {"nodes", "cli"},
+    "rerun": {"nodes"},
     "mujoco": {"twin"},
     "mediapipe": {"vision"},
     "cv2": {"vision"},

@@ -12,6 +12,7 @@ from . import (
     find_port,
     learning,
     mimic,
+    monitor,
     motors,
     predictor,
     speak,
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command("speak")(speak.speak)
 app.command("mimic")(mimic.mimic)
 app.command("coexpress")(mimic.coexpress)
+app.command("monitor")(monitor.monitor)
 app.command("doctor")(doctor.doctor)
 app.command("find-port")(find_port.find_port)
 app.command("babble")(babble.babble)

@@ -30,6 +30,7 @@ NODES = {
     "predictor": "PredictorNode",
     "recorder": "RecorderNode",
     "witness": "WitnessNode",
+    "monitor": "MonitorNode",
 }
 
 
