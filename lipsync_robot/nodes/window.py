@@ -29,7 +29,7 @@ rr.datatypes.TimeInt.__array__ = lambda self, dtype=None, copy=None: np.asarray(
 
 TIMELINE = "stamp"
 SHOWN_S = 10.0  # of the plots, up to now
-PATIENCE_S = 30.0  # for the page to be served
+PATIENCE_S = 120.0  # for the page to be served, which takes a second
 LOCAL = "127.0.0.1"  # pictures of people leave the machine only by the owner's own doing
 MOTORS = ("sent", "command", "measured")
 LEVELS = (rr.TextLogLevel.INFO, rr.TextLogLevel.WARN, rr.TextLogLevel.ERROR, rr.TextLogLevel.WARN)  # OK, WARN, ERROR, STALE
@@ -147,7 +147,7 @@ class Window:
         while not all(_listens(port) for port in (web_port, data_port)):
             if self._server.poll() is not None or time.monotonic() > give_up:
                 self._server.kill()
-                raise LipsyncError(f"rerun does not serve on port {web_port}. What it says: {' '.join(command)}")
+                raise LipsyncError(f"rerun does not serve on port {web_port}. See what it says to: {' '.join(command)}")
             time.sleep(0.1)
         self._stream.connect_grpc(f"rerun+http://{LOCAL}:{data_port}/proxy")
         self.address = f"http://{LOCAL}:{web_port}/?url=rerun%2Bhttp%3A%2F%2F{LOCAL}%3A{data_port}%2Fproxy"
