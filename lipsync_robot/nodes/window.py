@@ -1,11 +1,14 @@
 """What the monitor shows, and where on the page it stands. The only file that imports rerun."""
 
+import colorsys
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +83,8 @@ class Window:
     def close(self) -> None:
         self._stream.disconnect()
         if self._server:
-            self._server.terminate()
+            with suppress(ProcessLookupError):  # gone by itself
+                os.killpg(self._server.pid, signal.SIGTERM)  # Python's door to the server, and the server
             self._server.wait()
 
     def at(self, nanoseconds: int) -> None:
@@ -114,14 +118,14 @@ class Window:
 
     def name_motors(self, names: Sequence[str]) -> None:
         for which in MOTORS:
-            self._stream.log(f"motors/{which}", rr.SeriesLines(names=names), static=True)
+            self._stream.log(f"motors/{which}", rr.SeriesLines(names=names, colors=_hues(len(names))), static=True)
 
     def latency(self, topic: str, seconds: float) -> None:
         self._stream.log(f"latency/{topic}", rr.Scalars(1000 * seconds))
 
-    def name_latencies(self, topics: Iterable[str]) -> None:
-        for topic in topics:
-            self._stream.log(f"latency/{topic}", rr.SeriesLines(names=f"{topic} ms"), static=True)
+    def name_latencies(self, topics: Sequence[str]) -> None:
+        for topic, colour in zip(topics, _hues(len(topics)), strict=True):
+            self._stream.log(f"latency/{topic}", rr.SeriesLines(names=topic, colors=colour), static=True)
 
     def say(self, who: str, level: int, what: str) -> None:
         """level: as DiagnosticStatus has it."""
@@ -146,7 +150,7 @@ class Window:
         give_up = time.monotonic() + PATIENCE_S
         while not all(_listens(port) for port in (web_port, data_port)):
             if self._server.poll() is not None or time.monotonic() > give_up:
-                self._server.kill()
+                self.close()
                 raise LipsyncError(f"rerun does not serve on port {web_port}. See what it says to: {' '.join(command)}")
             time.sleep(0.1)
         self._stream.connect_grpc(f"rerun+http://{LOCAL}:{data_port}/proxy")
@@ -167,6 +171,11 @@ def _need_port(port: int) -> None:
             raise BadInputError(f"port {port} cannot be had ({error.strerror}): name another with the next one free.") from None
 
 
+def _hues(count: int) -> list[tuple[int, ...]]:
+    """So many colours that are told apart."""
+    return [tuple(round(255 * part) for part in colorsys.hsv_to_rgb(k / count, 0.6, 1.0)) for k in range(count)]
+
+
 def _listens(port: int) -> bool:
     with socket.socket() as attempt:
         return attempt.connect_ex((LOCAL, port)) == 0
@@ -177,9 +186,14 @@ def _page() -> rrb.Blueprint:
         TIMELINE, start=rrb.TimeRangeBoundary.cursor_relative(seconds=-SHOWN_S), end=rrb.TimeRangeBoundary.cursor_relative()
     )
     whole = rrb.VisualBounds2D(x_range=[-9, 9], y_range=[-7, 11])  # cm
+    legend = rrb.PlotLegend(corner=rrb.Corner2D.LeftTop)  # what is new comes from the right
     series = [
         rrb.TimeSeriesView(
-            origin=f"motors/{which}", name=f"motors: {which}", time_ranges=recent, axis_y=rrb.ScalarAxis(range=(0, 1))
+            origin=f"motors/{which}",
+            name=f"motors: {which}",
+            time_ranges=recent,
+            axis_y=rrb.ScalarAxis(range=(0, 1)),
+            plot_legend=legend,
         )
         for which in MOTORS
     ]
@@ -194,7 +208,7 @@ def _page() -> rrb.Blueprint:
             rrb.Horizontal(
                 rrb.Vertical(
                     rrb.TimeSeriesView(origin="sound", name="sound", time_ranges=recent),
-                    rrb.TimeSeriesView(origin="latency", name="latency, ms after the stamp", time_ranges=recent),
+                    rrb.TimeSeriesView(origin="latency", name="latency, ms", time_ranges=recent, plot_legend=legend),
                 ),
                 rrb.Vertical(rrb.Tabs(*series), rrb.TextLogView(origin="diagnostics", name="diagnostics"), row_shares=[3, 1]),
             ),
