@@ -12,7 +12,7 @@ from lipsync_robot.msg import FaceLandmarks
 from ..vision.gate import LEAST_SHARP, MOST_TURNED_DEG
 from ..vision.smoothing import NEAR_CM
 from ..vision.watch import Watcher
-from . import common, images
+from . import common, hri, images
 from .common import parameter
 
 LOST_S = 0.25  # from which on a face that is not seen is worth a word; the driver goes home then
@@ -42,6 +42,7 @@ class FaceLandmarksNode(common.Configured):
         self._faces = self.create_publisher(FaceLandmarks, "human/landmarks", common.MOTION)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_subscription(Image, "camera/image", self._on_image, common.IMAGE)
+        self._humans = hri.Humans(self) if hri.AVAILABLE else None
         self.create_timer(1.0, self._diagnose)
 
     def destroy_node(self) -> None:
@@ -64,6 +65,8 @@ class FaceLandmarksNode(common.Configured):
             out = FaceLandmarks(points=face.points.astype(np.float32).ravel())
             out.header = message.header
             self._faces.publish(out)
+        if self._humans:
+            self._humans(face, message)
 
     def _note(self, why: str, moment: float) -> None:
         """Says when the face is lost, and when it is there again."""
