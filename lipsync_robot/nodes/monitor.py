@@ -92,11 +92,16 @@ class MonitorNode(common.Configured):
         super().destroy_node()
 
     def _listen(self, kind: type, topic: str, show: Callable[[Any], None], quality: QoSProfile = SERIES) -> None:
+        latest = 0
+
         def on_message(message: Any, sent: Any) -> None:
+            nonlocal latest
             self.heard += 1
-            self._window.at(_nanoseconds(message.header.stamp))
-            if topic in ARROWS:  # as it was sent, so that it does not tell how busy the monitor is
-                self._window.latency(topic, (sent["source_timestamp"] - _nanoseconds(message.header.stamp)) * 1e-9)
+            stamp = _nanoseconds(message.header.stamp)
+            self._window.at(stamp)
+            if topic in ARROWS and stamp > latest:  # a driver sends a pose until it has a new one
+                self._window.latency(topic, (sent["source_timestamp"] - stamp) * 1e-9)  # not how busy the monitor is
+                latest = stamp
             show(message)
 
         self.create_subscription(kind, topic, on_message, quality)
