@@ -35,7 +35,12 @@ def test_what_it_recorded_is_all_that_the_robot_said_each_at_its_stamp(ear, watc
         Audio: ear.node.create_publisher(Audio, "audio", common.SOUND),
         Image: ear.node.create_publisher(Image, "camera/image", common.IMAGE),
     }
-    sent = ear.hear(JointState, "motor/sent")
+    ear.hear(JointState, "motor/sent")
+
+    def recorded() -> set[str]:
+        columns = dataframe.load_recording(file).schema().component_columns()
+        return {f"{it.entity_path}:{it.component_name.split('.')[-1]}" for it in columns}
+
     for name in CHAIN:
         watching(name)
     os.environ["RERUN_STRICT"] = "1"  # what it could only warn of is an error
@@ -49,7 +54,7 @@ def test_what_it_recorded_is_all_that_the_robot_said_each_at_its_stamp(ear, watc
     face = CANONICAL.vertices.astype(np.float32)
     picture, tone = np.full((48, 64, 3), 90, np.uint8), (16384 * np.ones(640)).astype(np.int16)
     said = []
-    for k in range(400):  # for as long as it takes the chain to answer
+    for k in range(2000):  # for as long as it takes the chain to answer and the monitor to write
         stamp = common.to_stamp(ear.node.get_clock().now().nanoseconds * 1e-9)
         said.append(stamp.sec * 1_000_000_000 + stamp.nanosec)
         for message in (
@@ -60,7 +65,7 @@ def test_what_it_recorded_is_all_that_the_robot_said_each_at_its_stamp(ear, watc
             message.header.stamp = stamp
             speaking[type(message)].publish(message)
         ear.until(lambda: False, patience_s=0.05)
-        if k > 40 and sent and file.stat().st_size > 30_000:
+        if k % 20 == 19 and recorded() >= SHOWN:
             break
     monitor.send_signal(signal.SIGINT)
     output, _ = monitor.communicate(timeout=60)
@@ -69,8 +74,7 @@ def test_what_it_recorded_is_all_that_the_robot_said_each_at_its_stamp(ear, watc
 
     recording = dataframe.load_recording(file)
     assert {str(index) for index in recording.schema().index_columns()} >= {"Index(timeline:stamp)"}
-    there = {f"{it.entity_path}:{it.component_name.split('.')[-1]}" for it in recording.schema().component_columns()}
-    assert there >= SHOWN
+    assert recorded() >= SHOWN
 
     def column(path: str, component: str) -> tuple[np.ndarray, list]:
         view = recording.view(index="stamp", contents=path).filter_is_not_null(f"{path}:{component}")
@@ -78,11 +82,11 @@ def test_what_it_recorded_is_all_that_the_robot_said_each_at_its_stamp(ear, watc
         return table["stamp"].to_numpy().astype(np.int64), table[f"{path}:{component}"].to_pylist()
 
     stamps, faces = column("/human/points", "Position3D")
-    assert len(faces) > 10 and set(stamps) <= set(said) and (np.diff(stamps) > 0).all()
+    assert len(faces) > 5 and set(stamps) <= set(said) and (np.diff(stamps) > 0).all()
     for stamp, points in zip(stamps.tolist(), faces, strict=True):
         assert np.array(points, np.float32).reshape(POINTS, 3) == pytest.approx(face + 0.001 * said.index(stamp), abs=1e-4)
     _, peaks = column("/sound/peak", "Scalar")
-    assert len(peaks) > 20 and np.array(peaks) == pytest.approx(0.5, abs=1e-3)
+    assert len(peaks) > 5 and np.array(peaks) == pytest.approx(0.5, abs=1e-3)
     moments, positions = column("/motors/sent", "Scalar")
     assert {len(it) for it in positions} == {len(robot.motors)} and (np.diff(moments) > 0).all()
     assert column("/latency/motor/command", "Scalar")[1][0][0] > 0
