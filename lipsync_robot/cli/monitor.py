@@ -23,10 +23,10 @@ def monitor(
 ) -> None:
     """Shows what a robot sees, hears, means and does, on one timeline, until Ctrl-C.
 
-    Face and robot landmarks, pictures, sound, motors and latencies, of the robot
-    that runs in the same ROS_DOMAIN_ID, in the Rerun viewer or a browser. A process
-    of its own that the robot does not wait for. From another machine: ssh -L
-    9090:localhost:9090 -L 9091:localhost:9091 ROBOT. Examples:
+    Landmarks, pictures, sound, motors and latencies, of the robot that runs in
+    the same ROS_DOMAIN_ID, in the Rerun viewer or a browser. A process of its
+    own that the robot does not wait for. To see --web from another machine:
+    ssh -L 9090:localhost:9090 -L 9091:localhost:9091 ROBOT. Examples:
 
       lipsync-robot speak --mic & lipsync-robot monitor
 
