@@ -58,7 +58,7 @@ $(VENV)/.package: $(VENV)/.run CMakeLists.txt package.xml $(wildcard action/*.ac
 	cmake --build build --parallel --target install >>build.log
 	touch $@
 
-$(VENV)/.test: $(VENV)/.package requirements-train.txt requirements-test.txt
+$(VENV)/.test: $(VENV)/.package requirements-monitor.txt requirements-train.txt requirements-test.txt
 	$(call apt,$(APT_TEST))
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-train.txt -r requirements-test.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-monitor.txt -r requirements-train.txt -r requirements-test.txt
 	touch $@

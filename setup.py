@@ -27,10 +27,10 @@ setup(
     packages=find_packages(include=["lipsync_robot*"]),
     package_data={"lipsync_robot.face": ["canonical.npz"], "lipsync_robot.cli": ["study_page.html"]},
     data_files=[
-        ("share/lipsync_robot", ["package.xml", "requirements.txt"]),
+        ("share/lipsync_robot", ["package.xml", "requirements.txt", "requirements-monitor.txt"]),
         *(entry for folder in ("config", "launch", "models", "msg", "samples") for entry in shared(folder)),
     ],
     install_requires=requirements("requirements.txt"),
-    extras_require={"train": requirements("requirements-train.txt"), "test": requirements("requirements-test.txt")},
+    extras_require={name: requirements(f"requirements-{name}.txt") for name in ("monitor", "train", "test")},
     entry_points={"console_scripts": ["lipsync-robot = lipsync_robot.cli:main"]},
 )

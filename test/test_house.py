@@ -31,6 +31,7 @@ ONLY_IN = {
     "onnxruntime": {"inference", "learning/export.py"},  # export: its quantiser and converter, never a session
     "rclpy": {"nodes", "cli"},
     "rosbags": {"bags"},
+    "rerun": {"nodes"},
     "mujoco": {"twin"},
     "mediapipe": {"vision"},
     "cv2": {"vision"},

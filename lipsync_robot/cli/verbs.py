@@ -14,6 +14,7 @@ from . import (
     find_port,
     learning,
     mimic,
+    monitor,
     motors,
     predictor,
     record,
@@ -39,6 +40,7 @@ app.command("mimic")(mimic.mimic)
 app.command("coexpress")(mimic.coexpress)
 app.command("record")(record.record)
 app.command("replay")(replay.replay)
+app.command("monitor")(monitor.monitor)
 app.command("doctor")(doctor.doctor)
 app.command("status")(status.status)
 app.command("find-port")(find_port.find_port)

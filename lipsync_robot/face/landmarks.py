@@ -48,6 +48,18 @@ REGIONS = {
 }
 
 
+# dlib's 68 points, as REP 155 numbers them: outline, brows, bridge and nostrils, eyes, outer and inner lips, right to left.
+DLIB = [
+    127, 234, 132, 58, 172, 150, 149, 148, CHIN, 377, 378, 379, 397, 288, 361, 454, 356,
+    *BROW_RIGHT[:5], *BROW_LEFT[4::-1],
+    168, 197, 5, 4, 240, 97, 2, 326, 460,
+    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
+    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181,
+    78, 82, UPPER_LIP, 312, 308, 317, LOWER_LIP, 87,
+]  # fmt: skip
+assert len(DLIB) == 68 == len(set(DLIB))
+
+
 class CanonicalFace(NamedTuple):
     """MediaPipe's canonical face model (Apache-2.0): x right, y up, z to the camera."""
 

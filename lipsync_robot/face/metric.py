@@ -54,6 +54,13 @@ def metric_face(screen: np.ndarray, width: int, height: int) -> MetricFace:
     return MetricFace(apply(np.linalg.inv(pose), in_camera), pose)
 
 
+def on_screen(face: MetricFace, width: int, height: int) -> np.ndarray:
+    """The way back of metric_face -> (468, 2): x and y in 0..1 of a picture of so many pixels."""
+    in_camera = apply(face.pose, face.points)
+    top = 2 * np.tan(VERTICAL_FIELD_OF_VIEW / 2)
+    return 0.5 + in_camera[:, :2] / -in_camera[:, 2:] / (top * width / height, -top)
+
+
 def aligned(points: np.ndarray) -> np.ndarray:
     """points (468, 3) of a face anywhere in space, any unit -> (468, 3) cm in the canonical frame."""
     return apply(similarity(points, CANONICAL.vertices, CANONICAL.weights), points)

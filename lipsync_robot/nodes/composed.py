@@ -34,6 +34,7 @@ NODES = {
     "bag_recorder": "BagRecorderNode",
     "recorder": "RecorderNode",
     "witness": "WitnessNode",
+    "monitor": "MonitorNode",
 }
 
 

@@ -3,6 +3,7 @@
 `lipsync-robot status` shows it (nodes/robot_status.py hears it). The hot path pays for one entry in a ring.
 """
 
+import functools
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -67,14 +68,15 @@ class Diagnostics:
         self._publisher = node.create_publisher(DiagnosticArray, TOPIC, DEPTH)
         node.create_timer(EVERY_S, self._tell)
 
-    def counted(self, topic: str, sent: bool, act: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def counted(self, topic: str, sent: bool, act: Callable[..., Any]) -> Callable[..., Any]:
         """act, which publishes or hears a message of this topic, with the message counted first."""
         flow = Flow(topic, sent)
         self._flows.append(flow)
 
-        def counting(message: Any) -> Any:
+        @functools.wraps(act)  # by whose signature rclpy knows whether it wants to hear how a message came
+        def counting(message: Any, *info: Any) -> Any:
             flow.passes(message, time.time())
-            return act(message)
+            return act(message, *info)
 
         return counting
 

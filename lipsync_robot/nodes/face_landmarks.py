@@ -11,7 +11,7 @@ from lipsync_robot.msg import FaceLandmarks
 from ..vision.gate import LEAST_SHARP, MOST_TURNED_DEG
 from ..vision.smoothing import NEAR_CM
 from ..vision.watch import Watcher
-from . import common, images
+from . import common, hri, images
 from .common import parameter
 from .diagnostics import Condition
 
@@ -43,6 +43,7 @@ class FaceLandmarksNode(common.Configured):
         self._told = False
         self._faces = self.create_publisher(FaceLandmarks, "human/landmarks", common.MOTION)
         self.create_subscription(Image, "camera/image", self._on_image, common.IMAGE)
+        self._humans = hri.Humans(self) if hri.AVAILABLE else None
 
     def changed(self) -> None:
         self._watcher.gate.most_turned_deg = self._params.most_turned_deg
@@ -76,6 +77,8 @@ class FaceLandmarksNode(common.Configured):
             out = FaceLandmarks(points=face.points.astype(np.float32).ravel())
             out.header = message.header
             self._faces.publish(out)
+        if self._humans:
+            self._humans(face, message)
 
     def _note(self, why: str, moment: float) -> None:
         """Says when the face is lost, and when it is there again."""
