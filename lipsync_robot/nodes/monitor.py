@@ -65,7 +65,7 @@ class MonitorNode(common.Configured):
         self.heard = 0
         self._motors: list[str] = []
         self._joints: JointState | None = None
-        self._portrait: Callable[[np.ndarray], np.ndarray] | None = None
+        self._portrait = self._made_ready() if params.twin_rate_hz else None
         self._said: dict[str, tuple[int, str]] = {}
         self._listen(Image, "camera/image", self._on_image, common.IMAGE)
         self._listen(Audio, "audio", self._on_audio)
@@ -75,9 +75,9 @@ class MonitorNode(common.Configured):
         self._listen(JointState, "motor/sent", lambda it: self._on_motors("sent", it))
         self._listen(JointState, "motor/measured", lambda it: self._on_motors("measured", it))
         self._listen(DiagnosticArray, "/diagnostics", self._on_diagnostics)
-        if params.twin_rate_hz:
+        if self._portrait:
             self._listen(JointState, "twin/joints", self._on_joints, common.IMAGE)
-            self._drawing = self.create_timer(1 / params.twin_rate_hz, self._draw)
+            self.create_timer(1 / params.twin_rate_hz, self._draw)
         if self.address:
             self.get_logger().info(f"shows {self.address}")
 
@@ -136,17 +136,17 @@ class MonitorNode(common.Configured):
     def _on_joints(self, message: JointState) -> None:
         self._joints = message
 
+    def _made_ready(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        """Before anything is heard: it takes seconds, of which all that is said would be missed."""
+        refusal = rendering.refusal()
+        if refusal:
+            self.get_logger().warn(f"the twin is not drawn: {refusal}. `lipsync-robot doctor` tells more.")
+        return None if refusal else _portrait()
+
     def _draw(self) -> None:
-        if self._joints is None:
+        if self._joints is None or self._portrait is None:
             return
         message, self._joints = self._joints, None
-        if self._portrait is None:
-            refusal = rendering.refusal()
-            if refusal:
-                self.get_logger().warn(f"the twin is not drawn: {refusal}. `lipsync-robot doctor` tells more.")
-                self._drawing.cancel()
-                return
-            self._portrait = _portrait()
         picture = self._portrait(np.array(message.position))
         self._window.at(_nanoseconds(message.header.stamp))
         self._window.picture("twin", camera.jpeg(picture))
@@ -161,6 +161,7 @@ def _portrait() -> Callable[[np.ndarray], np.ndarray]:
         simulation.place(positions)
         return eye.picture()
 
+    draw(simulation.positions)  # the first takes long
     return draw
 
 
