@@ -43,8 +43,7 @@ def monitor(
 
     from ..nodes.composed import composed
 
-    of_robot = {"monitor": ("__ns", f"/{namespace.strip('/')}")} if namespace.strip("/") else {}
-    with composed(["monitor"], resource("config/speak.yaml"), {"monitor": wanted}, of_robot) as composition:
+    with composed(["monitor"], resource("config/speak.yaml"), {"monitor": wanted}, namespace=namespace) as composition:
         node = composition.nodes["monitor"]
         console.print(f" {f'shows {node.address}' if web else f'writes {save}' if save else 'shows a window'}; Ctrl-C ends it")
         _watch(console, composition, node)

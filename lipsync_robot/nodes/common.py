@@ -78,25 +78,25 @@ class Configured(Node):
     def __init__(self, name: str) -> None:
         self._reports: Diagnostics | None = None  # rclpy makes topics of its own first: they do not count
         self._declared: Any = None
-        self._fields: dict[str, dataclasses.Field] = {}
+        self.fields: dict[str, dataclasses.Field] = {}  # of its parameters' dataclass
         super().__init__(name, automatically_declare_parameters_from_overrides=True)
         self._reports = Diagnostics(self, lambda: self.condition())
 
     def declare(self, cls: type[P]) -> P:
         """Declares cls's fields, typed and described -> them as given, and as live ones are set. Raises ParameterError."""
         given = self.get_parameters_by_prefix("")
-        self._fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        self.fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
         for key in given:
-            if key in SHARED and key not in self._fields:
+            if key in SHARED and key not in self.fields:
                 self.undeclare_parameter(key)  # for others
             elif not self._is_rclpys(key):
                 self._known(key)
-        for name, field in self._fields.items():
+        for name, field in self.fields.items():
             value = given[name].value if name in given else field.metadata["default"]
             if name in given:
                 self.undeclare_parameter(name)
             self.declare_parameter(name, self._checked(name, value), _descriptor(field), ignore_override=True)
-        params = self._declared = cls(**{name: self.get_parameter(name).value for name in self._fields})
+        params = self._declared = cls(**{name: self.get_parameter(name).value for name in self.fields})
         return params
 
     def set_parameters_atomically(self, parameter_list: list[Parameter]) -> SetParametersResult:
@@ -111,7 +111,7 @@ class Configured(Node):
         result = super().set_parameters_atomically(wanted)
         if result.successful:
             for parameter in wanted:
-                if parameter.name in self._fields:
+                if parameter.name in self.fields:
                     setattr(self._declared, parameter.name, parameter.value)
             self.changed()
         return result
@@ -149,10 +149,10 @@ class Configured(Node):
         return key in BUILT_IN or key.startswith("qos_overrides.")
 
     def _known(self, name: str) -> dataclasses.Field:
-        if name not in self._fields:
-            hint = settings.suggestion(name, self._fields) if self._fields else "It has none."
+        if name not in self.fields:
+            hint = settings.suggestion(name, self.fields) if self.fields else "It has none."
             raise ParameterError(f"node {self.get_name()}: unknown parameter {name!r}. {hint}")
-        return self._fields[name]
+        return self.fields[name]
 
     def _wanted(self, parameter: Parameter) -> Parameter:
         """A parameter that is to be set while the node runs, of the declared type. Raises ParameterError."""
@@ -166,7 +166,7 @@ class Configured(Node):
         return Parameter(name, value=self._checked(name, parameter.value))
 
     def _checked(self, name: str, value: Any) -> Any:
-        default, (low, high) = (self._fields[name].metadata[key] for key in ("default", "range"))
+        default, (low, high) = (self.fields[name].metadata[key] for key in ("default", "range"))
         wanted = type(default)
         if wanted is float and type(value) is int:
             value = float(value)

@@ -10,11 +10,11 @@ import os
 import traceback
 from collections.abc import Iterator
 from contextlib import closing
+from tempfile import TemporaryDirectory
 
 import rclpy
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.action import get_action_server_names_and_types_by_node
-from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 from ..errors import BadInputError
@@ -41,34 +41,35 @@ missed one. A command has its own lifetime instead, and `motor_driver` counts th
 
 
 def page() -> str:
-    """The whole file, in Markdown. Starts and ends all nodes; takes seconds."""
+    """The whole file, in Markdown. Starts and ends all nodes; takes seconds, and leaves this process a lower priority."""
     arguments = ["--ros-args", "--log-level", "fatal", "-p", f"audio_file:file:={resource('samples/avonlea.opus')}"]
-    rclpy.init(args=arguments)
-    try:
-        with closing(Composition([])) as composition:
-            failures = []  # which keep their nodes alive
-            sections = []
-            for name, kind in NODES.items():
-                module = importlib.import_module(f".{name}", __package__)
-                try:
-                    composition.add(name, getattr(module, kind))
-                    node = composition.nodes[name]
-                except BadInputError as failure:
-                    failures.append(failure)
-                    node = _unfinished(failure)
-                sections.append("\n".join(_section(node, (module.__doc__ or "").splitlines()[0])))
-            return "\n".join([HEAD, *sections])
-    finally:
-        rclpy.try_shutdown()
+    with TemporaryDirectory() as folder:
+        rclpy.init(args=[*arguments, "-p", "monitor:show:=file", "-p", f"monitor:file:={folder}/nothing.rrd"])
+        try:
+            with closing(Composition([])) as composition:
+                failures = []  # which keep their nodes alive
+                sections = []
+                for name, kind in NODES.items():
+                    module = importlib.import_module(f".{name}", __package__)
+                    try:
+                        composition.add(name, getattr(module, kind))
+                        node = composition.nodes[name]
+                    except BadInputError as failure:
+                        failures.append(failure)
+                        node = _unfinished(failure)
+                    sections.append("\n".join(_section(node, (module.__doc__ or "").splitlines()[0])))
+                return "\n".join([HEAD, *sections])
+        finally:
+            rclpy.try_shutdown()
 
 
-def _unfinished(failure: BadInputError) -> Node:
+def _unfinished(failure: BadInputError) -> common.Configured:
     """The node that could not be made for want of a device."""
     frames = (frame.f_locals.get("self") for frame, _ in traceback.walk_tb(failure.__traceback__))
     return next(each for each in frames if isinstance(each, common.Configured))
 
 
-def _section(node: Node, says: str) -> Iterator[str]:
+def _section(node: common.Configured, says: str) -> Iterator[str]:
     name = node.get_name()
     yield f"## {name}\n\n{says.split('   ')[0]}\n"
     topics = [("hears", each) for each in node.subscriptions] + [("sends", each) for each in node.publishers]
@@ -95,8 +96,8 @@ def _section(node: Node, says: str) -> Iterator[str]:
     if parameters:
         yield "| parameter | default | range | live | |\n|---|---|---|---|---|"
         for described in node.describe_parameters(parameters):
-            given = node.get_parameter(described.name).value
-            default = "" if described.name == REQUIRED.get(name) else f"`{json.dumps(given)}`"
+            preset = node.fields[described.name].metadata["default"]
+            default = "" if described.name == REQUIRED.get(name) else f"`{json.dumps(preset)}`"
             live = "" if described.read_only else "live"
             yield f"| `{described.name}` | {default} | {_range(described)} | {live} | {described.description} |"
         yield ""
