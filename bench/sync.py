@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the package itself does, unless numpy has been loaded before it
+
 import numpy as np
 from lipsync_robot.msg import Audio
 
