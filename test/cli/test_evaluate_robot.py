@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -95,16 +96,20 @@ def test_both_inverse_models_are_scored(babbled: Path, tmp_path: Path) -> None:
         (["--mapping", "nowhere.npz"], "nowhere.npz"),
     ],
 )
-def test_a_mistake_is_one_sentence(corpus: Path, prepared: Path, tmp_path: Path, arguments: list[str], says: str) -> None:
-    ended = run(tmp_path, "evaluate", "robot", "--data", str(corpus), "--prepared", str(prepared), "--split", "val", *arguments)
+def test_a_mistake_is_one_sentence(
+    here: Callable, corpus: Path, prepared: Path, tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    ended = here(
+        tmp_path, "evaluate", "robot", "--data", str(corpus), "--prepared", str(prepared), "--split", "val", *arguments
+    )
     assert ended.returncode == 2
     assert says in ended.stderr.splitlines()[-1]
     assert "Traceback" not in ended.stderr
 
 
-def test_babble_that_was_looked_at_otherwise_is_refused(babbled: Path, tmp_path: Path) -> None:
+def test_babble_that_was_looked_at_otherwise_is_refused(here: Callable, babbled: Path, tmp_path: Path) -> None:
     model = str(resource("models/twin_inverse.onnx"))
-    ended = run(
+    ended = here(
         tmp_path, "evaluate", "inverse", "--exact", model, "--camera", model, "--babble-camera", str(babbled / "exact"),
     )  # fmt: skip
     assert ended.returncode == 2

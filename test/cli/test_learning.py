@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -103,9 +104,9 @@ def test_a_mapping_is_learned_of_those_people_whom_the_corpus_names_for_it(famil
         (["export", "nowhere", "--model", "."], "'.' is a directory"),
     ],
 )
-def test_a_mistake_is_one_sentence(tmp_path: Path, arguments: list[str], says: str) -> None:
+def test_a_mistake_is_one_sentence(here: Callable, tmp_path: Path, arguments: list[str], says: str) -> None:
     (tmp_path / "bad.yaml").write_text("data: []\nepochz: 3\n")
-    ended = run(tmp_path, *arguments)
+    ended = here(tmp_path, *arguments)
     assert ended.returncode == 2
     assert says in ended.stderr
     assert "Traceback" not in ended.stderr

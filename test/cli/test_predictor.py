@@ -2,8 +2,7 @@
 
 import json
 import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +13,10 @@ from lipsync_robot.learning import expressions
 from lipsync_robot.vision import video
 from lipsync_robot.vision.expression import Predictor
 
-COMMAND = str(Path(sys.prefix) / "bin" / "lipsync-robot")
 KEYS = {
     "predictor", "baselines", "improvement_over_best_baseline", "lead_ms", "false_fires_per_minute",
     "missed_fires_per_minute", "sequences", "people", "intervals",
 }  # fmt: skip
-
-
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run([COMMAND, *arguments], cwd=folder, capture_output=True, text=True, timeout=200, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +31,9 @@ def is_drawn(picture: Path) -> bool:
     return len(np.unique(np.asarray(Image.open(picture)).reshape(-1, 3), axis=0)) > 10
 
 
-def test_videos_are_followed_once_and_sorted_out(corpus: Path, tmp_path: Path) -> None:
+def test_videos_are_followed_once_and_sorted_out(here: Callable, corpus: Path, tmp_path: Path) -> None:
     command = ("data", "expressions", str(corpus), "--split", "train", "--output", "faces", "--picture", "new/curves.png")
-    first = run(tmp_path, *command)
+    first = here(tmp_path, *command)
     assert first.returncode == 0, first.stderr
     assert "people 1, clips 2" in first.stderr
     assert is_drawn(tmp_path / "new/curves.png")
@@ -48,20 +42,20 @@ def test_videos_are_followed_once_and_sorted_out(corpus: Path, tmp_path: Path) -
     assert len(one.stamps) == len(list(video.frames(corpus / "video/a/one.mp4")))  # the twin is in every picture
     (tmp_path / "faces/a/two.npz").unlink()
     kept = os.stat(tmp_path / "faces/a/one.npz")
-    again = run(tmp_path, *command)
+    again = here(tmp_path, *command)
     assert again.returncode == 0, again.stderr
     assert os.stat(tmp_path / "faces/a/one.npz").st_mtime_ns == kept.st_mtime_ns
     assert (tmp_path / "faces/a/two.npz").exists()
 
 
-def test_a_predictor_is_trained_without_those_whom_it_is_scored_on(acting: Path) -> None:
-    trained = run(acting, "train", "predictor", "faces", "steps=300", "--without", "d", "--model", "p/p.onnx", "--json")
+def test_a_predictor_is_trained_without_those_whom_it_is_scored_on(here: Callable, acting: Path) -> None:
+    trained = here(acting, "train", "predictor", "faces", "steps=300", "--without", "d", "--model", "p/p.onnx", "--json")
     assert trained.returncode == 0, trained.stderr
     figures = json.loads(trained.stdout)
     assert figures["people"] == 3
     assert figures["expressions"] >= 30
     Predictor(acting / "p/p.onnx")
-    scored = run(
+    scored = here(
         acting, "evaluate", "predictor", "faces", "--people", "d", "--model", "p/p.onnx", "--picture", "p/p.png", "--json"
     )
     assert scored.returncode == 0, scored.stderr
@@ -73,8 +67,8 @@ def test_a_predictor_is_trained_without_those_whom_it_is_scored_on(acting: Path)
     assert is_drawn(acting / "p/p.png")
 
 
-def test_everybody_is_scored_by_what_never_met_them(acting: Path) -> None:
-    scored = run(acting, "evaluate", "predictor", "faces", "steps=50", "--leave-one-out", "--without", "d")
+def test_everybody_is_scored_by_what_never_met_them(here: Callable, acting: Path) -> None:
+    scored = here(acting, "evaluate", "predictor", "faces", "steps=50", "--leave-one-out", "--without", "d")
     assert scored.returncode == 0, scored.stderr
     assert "people 3;" in scored.stdout
     assert {"predictor", "current_face", "linear_extrapolation", "lead", "missed", "a", "b", "c"} <= set(scored.stdout.split())
@@ -93,8 +87,8 @@ def test_everybody_is_scored_by_what_never_met_them(acting: Path) -> None:
         (["evaluate", "predictor", "faces", "--leave-one-out", "--model", "no.onnx"], "leave out --model"),
     ],
 )
-def test_a_mistake_is_one_sentence(acting: Path, arguments: list[str], says: str) -> None:
-    ended = run(acting, *arguments)
+def test_a_mistake_is_one_sentence(here: Callable, acting: Path, arguments: list[str], says: str) -> None:
+    ended = here(acting, *arguments)
     assert ended.returncode == 2
     assert says in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -275,23 +275,6 @@ def test_a_robot_that_lacks_something_says_what(ear: Ear, start, hasty, monkeypa
     assert client.sound == []
 
 
-def test_two_robots_hear_only_their_own(ear: Ear, start, hasty, short: Path, recording: Path) -> None:
-    start("say", "-r", "__ns:=/left", *ALONE, *hasty)
-    start("say", "-r", "__ns:=/right", *ALONE)
-    left, right = Client(ear, "left/"), Client(ear, "right/")
-    long, said = left.say(file=recording), right.say(file=short)
-    assert ear.until(lambda: long.speaks)
-    left.stop()
-    starving = left.say(stream=True)
-    left.send(starving, np.full(3200, 1000), SAMPLE_RATE)
-    assert left.answered(long, starving) and right.answered(said)
-    assert long.outcome == (ABORTED, "stopped.")
-    assert said.outcome == (SUCCEEDED, "")
-    assert starving.outcome == (ABORTED, "no sound came for 0.5 s.")  # after its first 0.2 s
-    assert len(left.voids) == 1 and right.voids == []
-    assert left.samples().size and right.samples().size
-
-
 class Robotic(Client):
     """A whole robot that speaks, two seconds late: what is stopped is still on its way for as long."""
 
