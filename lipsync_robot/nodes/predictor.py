@@ -11,6 +11,7 @@ from ..inference import PROVIDERS
 from ..vision.expression import Predictor
 from . import common
 from .common import parameter
+from .diagnostics import Condition
 
 
 @dataclass
@@ -28,6 +29,9 @@ class PredictorNode(common.Configured):
         self.predictor = Predictor(common.shared_file(params.model), providers=tuple(params.providers))
         self._faces = self.create_publisher(FaceLandmarks, "human/landmarks", common.MOTION)
         self.create_subscription(FaceLandmarks, "human/observed", self._on_face, common.MOTION)
+
+    def condition(self) -> Condition:
+        return Condition(figures={"provider": self.predictor.provider, "anticipated": len(self.predictor.fired)})
 
     def _on_face(self, message: FaceLandmarks) -> None:
         points = self.predictor(message.points.reshape(POINTS, 3), common.seconds(message.header.stamp))

@@ -43,6 +43,13 @@ def launched(file: str, *arguments: str) -> list[str]:
             {"camera", "face_landmarks"},
             ("a.mp4", "testsrc=duration=60:size=64x48"),
         ),
+        (
+            "coexpress.launch.py",
+            "camera",
+            ["coexpress", "--camera"],
+            {"camera", "face_landmarks", "predictor"},
+            ("a.mp4", "testsrc=duration=60:size=64x48"),
+        ),
     ],
 )
 def test_the_command_starts_what_its_launch_file_starts(
