@@ -49,7 +49,7 @@ def test_what_it_recorded_is_all_that_the_robot_said_each_at_its_stamp(ear, watc
     finally:
         del os.environ["RERUN_STRICT"]
     assert ear.until(lambda: all(it.get_subscription_count() for it in speaking.values()))
-    assert ear.until(lambda: speaking[FaceLandmarks].get_subscription_count() == 2 and ear.listens())
+    assert ear.until(lambda: speaking[FaceLandmarks].get_subscription_count() >= 2 and ear.listens(), patience_s=200.0)
 
     face = CANONICAL.vertices.astype(np.float32)
     picture, tone = np.full((48, 64, 3), 90, np.uint8), (16384 * np.ones(640)).astype(np.int16)
