@@ -300,8 +300,9 @@ def run(node_class: Callable[[], Node]) -> Callable[[], None]:
                 node = node_class()
                 executor = SingleThreadedExecutor()
                 executor.add_node(node)
+                node.create_timer(HEED_S, lambda: None)  # wakes it; a time-out would be a new timer of rclpy's at every wait
                 while not asked:
-                    executor.spin_once(timeout_sec=HEED_S)
+                    executor.spin_once()
             except SystemExit:
                 pass
             except LipsyncError as error:
