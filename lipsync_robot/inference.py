@@ -3,6 +3,7 @@
 A recurrent network names its state `state` going in and `next_state` coming out; the session carries it from call to call.
 """
 
+import hashlib
 import logging
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ _FULL_NAME = {
     "cuda": "CUDAExecutionProvider",
     "cpu": "CPUExecutionProvider",
 }
+MADE_OF = "made_of"  # of an int8 model's metadata: the fingerprint of the model that it stands in for
 _STATE, _NEXT_STATE = "state", "next_state"
 
 
@@ -30,18 +32,20 @@ class ModelError(BadInputError):
 class Network:
     """One session on one thread: at these sizes a second thread costs more than it brings."""
 
-    def __init__(self, path: Path, providers: tuple[str, ...] = PROVIDERS) -> None:
-        """providers: tried in order; those this machine lacks are passed over, which is logged. Raises ModelError."""
+    def __init__(self, path: Path, providers: tuple[str, ...] = PROVIDERS, light: bool = True) -> None:
+        """providers: tried in order; those this machine lacks are passed over, which is logged. Raises ModelError.
+
+        light: on a CPU, take the int8 version of the model, if it lies beside.
+        """
         if not path.is_file():
             raise ModelError(f"{path}: no such model. Weights come with the package; docs/training.md makes them anew.")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors only
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=_available(providers, path))
-        except Exception as error:  # onnxruntime raises classes of its own for each way in which a file can be wrong
-            raise ModelError(f"{path}: not a model that ONNX Runtime can load ({error}).") from error
+        chosen = _available(providers, path)
+        lighter = _lighter(path, options) if light and chosen == [_FULL_NAME["cpu"]] else None
+        self._session = lighter or _session(path, options, chosen)
         self.provider = next(name for name, full in _FULL_NAME.items() if full == self._session.get_providers()[0])
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         self._inputs = {i.name: tuple(i.shape) for i in self._session.get_inputs()}
@@ -69,6 +73,30 @@ class Network:
         """The first call allocates, and on a Jetson builds the TensorRT engine, which takes minutes: not in mid-speech."""
         self(**{name: np.zeros(shape, np.float32) for name, shape in self._inputs.items() if name != _STATE})
         self.reset()
+
+
+def fingerprint(model: Path) -> str:
+    """Of a file's bytes."""
+    return hashlib.sha256(model.read_bytes()).hexdigest()
+
+
+def _session(path: Path, options: onnxruntime.SessionOptions, providers: list) -> onnxruntime.InferenceSession:
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # onnxruntime raises classes of its own for each way in which a file can be wrong
+        raise ModelError(f"{path}: not a model that ONNX Runtime can load ({error}).") from error
+
+
+def _lighter(model: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession | None:
+    """NAME_int8.onnx beside NAME.onnx, if there is one: a CPU spends most of a hop on fetching weights from memory."""
+    path = model.with_stem(f"{model.stem}_int8")
+    if not path.is_file():
+        return None
+    session = _session(path, options, [_FULL_NAME["cpu"]])
+    if session.get_modelmeta().custom_metadata_map.get(MADE_OF) == fingerprint(model):
+        return session
+    log.warning("%s was not made of the %s beside it: passed over. Export it anew.", path, model.name)
+    return None
 
 
 def present() -> list[str]:

@@ -8,6 +8,7 @@ from .files import FULL_SCALE
 from .mel import HOP, SAMPLE_RATE
 
 HOP_S = HOP / SAMPLE_RATE
+EARLY_S = 0.0005  # or a timer of the same rhythm would find a block just due at one time and not yet at the next
 
 
 class Pace:
@@ -23,8 +24,8 @@ class Pace:
         return None if self._began is None else self._began + self._passed * HOP_S
 
     def start(self, moment: float) -> None:
-        """The next block begins at moment (s)."""
-        self._began, self._passed = moment, 0
+        """The next block begins at moment (s), less EARLY_S."""
+        self._began, self._passed = moment - EARLY_S, 0
 
     def stop(self) -> None:
         self._began = None

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..audio.mel import BANDS
 from ..face.landmarks import POINTS, ROBOT_POINTS
+from ..inference import MADE_OF, fingerprint
 from ..vision.expression import INPUT_FRAMES, Signs
 from .networks import APC, Anticipation, Committee, Inverse
 
@@ -82,6 +83,13 @@ def predictor(network: Anticipation, signs: Signs, path: Path) -> None:
     """displacements (1, INPUT_FRAMES, 468, 3) cm -> ahead (1, 468, 3) cm. The signs of an onset travel as metadata."""
     inputs = {"displacements": torch.zeros(1, INPUT_FRAMES, POINTS, 3)}
     _export(network, path, inputs, ["ahead"], {"signs": json.dumps(asdict(signs))})
+
+
+def tie(light: Path, whole: Path) -> None:
+    """Notes in an int8 model which model it is the light version of."""
+    model = onnx.load(str(light))
+    model.metadata_props.add(key=MADE_OF, value=fingerprint(whole))
+    onnx.save(model, str(light))
 
 
 def _export(

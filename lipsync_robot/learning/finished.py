@@ -31,7 +31,8 @@ class Difference(NamedTuple):
 def to_onnx(runs: list[Path], apc_run: Path, model: Path, precision: export.Precision, recording: Path) -> Difference:
     """runs: a folder of `train apc`, or some of `train audio2landmark` over apc_run, which will answer with their mean.
 
-    Writes model. Raises ExportError.
+    Writes model; an int8 one is tied to the model beside it, if that was made of the same runs and its name says so, and a
+    CPU will take it for that one (inference.light). Raises ExportError.
     """
     frames = LogMel()(files.read(recording))
     if not len(frames):
@@ -47,18 +48,29 @@ def to_onnx(runs: list[Path], apc_run: Path, model: Path, precision: export.Prec
             inputs, expected = _apc(runs[0], written, precision, mel)
         else:
             inputs, expected = _audio2landmark(runs, apc_run, written, precision, mel)
-        running = Network(written, ("cpu",))
-        hops = range(len(frames))
-        streamed = [running(**{name: heard[:, i : i + 1].numpy() for name, heard in inputs.items()}) for i in hops]
-        largest = float(np.abs(np.concatenate(streamed, axis=1) - expected.numpy()).max())
+        largest = _differs(written, inputs, expected)
         if not largest <= TOLERANCE[precision]:  # nor is NaN
             raise ExportError(
                 f"{runs[0]}: as {precision} it differs from torch by {largest:.2g} {UNITS[kind]} on {recording}, more than "
                 f"{TOLERANCE[precision]}: nothing was written. Choose a finer --precision, or train it anew."
             )
+        whole = model.with_stem(model.stem.removesuffix("_int8"))
+        beside = precision == "int8" and whole != model and whole.is_file()
+        if beside and _differs(whole, inputs, expected) <= TOLERANCE["fp32"]:
+            export.tie(written, whole)
         model.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(written, model)
     return Difference(largest, UNITS[kind])
+
+
+def _differs(model: Path, inputs: dict[str, Tensor], expected: Tensor) -> float:
+    """The largest difference of any output of the model, hop by hop, from what torch makes of the whole."""
+    running = Network(model, ("cpu",), light=False)
+    hops = range(expected.shape[1])
+    told = np.concatenate(
+        [running(**{name: heard[:, i : i + 1].numpy() for name, heard in inputs.items()}) for i in hops], axis=1
+    )
+    return float(np.abs(told - expected.numpy()).max()) if told.shape == tuple(expected.shape) else np.inf
 
 
 def _apc(run: Path, model: Path, precision: export.Precision, mel: Tensor) -> tuple[dict[str, Tensor], Tensor]:

@@ -1,6 +1,7 @@
 """A robot's YAML: which motors it has, where they hang on the bus, and how far and how fast each may move."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -84,7 +85,7 @@ class Robot:
     def max_speed(self) -> np.ndarray:
         return np.array([motor.max_speed for motor in self.motors])
 
-    @property
+    @cached_property  # asked for at every frame
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
         """Bus units (motors,) at position 0 and at position 1."""
         low, high = zip(*(motor.ends for motor in self.motors), strict=True)

@@ -71,7 +71,7 @@ class Driver:
     @property
     def at_neutral(self) -> bool:
         """Whether the last positions on the wire were neutral, to half a percent, or nothing was ever sent."""
-        return self._sent is None or bool(np.allclose(self._sent, self._robot.neutral, atol=0.005))
+        return self._sent is None or bool(np.abs(self._sent - self.guard.neutral).max() <= 0.005)
 
     @property
     def longest_way_home_s(self) -> float:

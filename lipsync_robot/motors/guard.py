@@ -85,7 +85,7 @@ class Guard:
         if not self._stopped:
             step = self._max_speed * elapsed
             self._position = self._position + np.clip(self._aim(now) - self._position, -step, step)
-        if not np.allclose(self._position, self._neutral, rtol=0, atol=AT_REST):
+        if np.abs(self._position - self._neutral).max() > AT_REST:
             self._moved = now
         return self._position.copy()
 

@@ -41,7 +41,7 @@ class AudioFileNode(common.Configured):
         self._blocks = itertools.chain([next(rest)], rest)  # so that an unusable file is an error now, not in mid-speech
         self._pace = Pace()
         self._audio = self.create_publisher(Audio, "audio", common.SOUND)
-        self.create_timer(HOP_S / 2, self._speak)
+        self._timer = self.create_timer(HOP_S, self._speak)
 
     def condition(self) -> Condition:
         waits = self._pace.next is None
@@ -67,6 +67,7 @@ class AudioFileNode(common.Configured):
             if self._params.await_chain and not self.heard_to_the_end(self._audio):
                 return False
             self._pace.start(self.now() + START_S)
+            self._timer.reset()  # it and the blocks keep the same step from here on
         return True
 
 

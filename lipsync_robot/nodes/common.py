@@ -2,6 +2,7 @@
 
 import dataclasses
 import fcntl
+import gc
 import os
 import signal
 import sys
@@ -15,7 +16,6 @@ import rclpy
 from builtin_interfaces.msg import Time
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, ParameterType, SetParametersResult
 from rclpy.exceptions import InvalidNamespaceException
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -30,6 +30,7 @@ from ..errors import BadInputError, LipsyncError
 from ..motors.ports import run_folder
 from ..resources import resource
 from .diagnostics import Condition, Diagnostics
+from .executor import TurnExecutor
 
 P = TypeVar("P")
 
@@ -43,9 +44,6 @@ MOTION = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, history=Hi
 # A picture is worth only its newest: nobody waits for one that was lost.
 IMAGE = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE)
 
-# Of every spin_once: rclpy serves all that is ready in turn only while it is called with the same timeout. With one that
-# changes, whoever is first among the nodes is served again and again, and on a busy machine the last ones starve.
-SPIN_S = 0.01
 HEED_S = 0.1  # after which a node at rest sees that it was asked to end
 
 BUILT_IN = {"use_sim_time", "start_type_description_service"}  # of any ROS 2 node
@@ -285,6 +283,12 @@ def endings(ignorable: Collection[int] = ENDINGS) -> Iterator[list[int]]:
             signal.signal(ending, handler)
 
 
+def settle() -> None:
+    """All that has been imported and built by now stays: the garbage collector need not look through it in mid-speech."""
+    gc.collect()
+    gc.freeze()
+
+
 def run(node_class: Callable[[], Node]) -> Callable[[], None]:
     """The main function of a process that holds one node: spins until it is interrupted, then lets it end in order.
 
@@ -298,11 +302,11 @@ def run(node_class: Callable[[], Node]) -> Callable[[], None]:
             rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
             try:
                 node = node_class()
-                executor = SingleThreadedExecutor()
+                executor = TurnExecutor()
                 executor.add_node(node)
-                node.create_timer(HEED_S, lambda: None)  # wakes it; a time-out would be a new timer of rclpy's at every wait
+                settle()
                 while not asked:
-                    executor.spin_once()
+                    executor.spin_once(HEED_S)
             except SystemExit:
                 pass
             except LipsyncError as error:

@@ -10,12 +10,12 @@ from typing import Any
 
 import rclpy
 import yaml
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from .. import settings
 from . import common
+from .executor import TurnExecutor
 
 NODES = {
     "twin": "TwinNode",
@@ -45,7 +45,7 @@ class Composition:
         """asked: signals to end, as they come."""
         self._asked = asked
         self.nodes: dict[str, Any] = {}
-        self._executor = SingleThreadedExecutor()
+        self._executor = TurnExecutor()
 
     def add(self, name: str, kind: Callable[[], Node]) -> None:
         node = kind()
@@ -54,10 +54,10 @@ class Composition:
         self.heed()
 
     def spin(self, seconds: float) -> None:
-        """Serves all nodes for so long, and at most common.SPIN_S longer."""
+        """Serves all nodes for so long."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            self._executor.spin_once(timeout_sec=common.SPIN_S)
+            self._executor.spin_once(min(common.HEED_S, max(0.0, until - time.monotonic())))
             self.heed()
 
     def heed(self) -> None:
@@ -105,6 +105,7 @@ def composed(
         try:
             for name, kind in kinds.items():
                 composition.add(name, kind)
+            common.settle()
             yield composition
         finally:
             try:

@@ -6,9 +6,9 @@ from typing import Literal, NamedTuple
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 
 from . import common, diagnostics
+from .executor import TurnExecutor
 
 State = Literal["ok", "warning", "error", "silent"]
 STATES: dict[bytes, State] = {DiagnosticStatus.OK: "ok", DiagnosticStatus.WARN: "warning"}
@@ -35,13 +35,13 @@ class RobotStatus:
         rclpy.init(context=self._context)
         node = rclpy.create_node("lipsync_robot_status", context=self._context)
         node.create_subscription(DiagnosticArray, diagnostics.TOPIC, self._on_diagnostics, diagnostics.DEPTH)
-        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor = TurnExecutor(context=self._context)
         self._executor.add_node(node)
 
     def listen(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            self._executor.spin_once(timeout_sec=common.SPIN_S)
+            self._executor.spin_once(max(0.0, until - time.monotonic()))
 
     def reports(self) -> list[Report]:
         """The last of each node, by name; of one that has told nothing for SILENT_S, that it is silent."""

@@ -17,7 +17,7 @@ from lipsync_robot.audio import files, tts
 from lipsync_robot.audio.chunks import LONGEST_S, ChunkError, Chunks
 from lipsync_robot.audio.feed import AHEAD_S, Feed
 from lipsync_robot.audio.mel import HOP, SAMPLE_RATE
-from lipsync_robot.audio.pacing import HOP_S, Pace, blocks
+from lipsync_robot.audio.pacing import EARLY_S, HOP_S, Pace, blocks
 
 
 @given(st.lists(st.floats(0, 0.5), max_size=30))
@@ -27,7 +27,7 @@ def test_every_block_is_due_once_when_its_last_sample_was_spoken(waits: list[flo
     for wait in waits:
         now += wait
         moments += [(moment, now) for moment in pace.due(now)]
-    assert [moment for moment, _ in moments] == pytest.approx([100 + i * HOP_S for i in range(len(moments))])
+    assert [moment for moment, _ in moments] == pytest.approx([100 - EARLY_S + i * HOP_S for i in range(len(moments))])
     assert all(moment + HOP_S <= told + 1e-9 for moment, told in moments)
     assert pace.next is not None and now < pace.next + HOP_S + 1e-9
     pace.stop()

@@ -13,9 +13,11 @@ from numpy.testing import assert_allclose
 from lipsync_robot.audio.mel import BANDS, LogMel
 from lipsync_robot.errors import BadInputError
 from lipsync_robot.face.landmarks import CANONICAL
+from lipsync_robot.inference import Network
 from lipsync_robot.learning.audio2landmark import digest
 from lipsync_robot.learning.finished import TOLERANCE, to_onnx
 from lipsync_robot.learning.networks import APC, Audio2Landmark
+from lipsync_robot.resources import resource
 from lipsync_robot.speech.audio2landmark import Audio2Landmark as Speaking
 
 PRECISIONS = tuple(TOLERANCE)
@@ -103,6 +105,28 @@ def test_a_coarser_precision_is_smaller_and_fits_the_same_robot(models: Path, na
         assert list(a.graph.input) == list(b.graph.input)
         assert list(a.graph.output) == list(b.graph.output)
         assert list(a.metadata_props) == list(b.metadata_props)
+
+
+def test_a_cpu_takes_the_light_version_of_a_model_and_of_no_other(
+    runs: Path, recording: Path, mel: np.ndarray, tmp_path: Path
+) -> None:
+    whole, light, hop = tmp_path / "apc.onnx", tmp_path / "apc_int8.onnx", mel[None, :1]
+    to_onnx([runs / "apc"], runs / "apc", whole, "fp32", recording)
+    exact = Network(whole)(mel=hop)
+    to_onnx([runs / "apc"], runs / "apc", light, "int8", recording)
+    assert (Network(whole)(mel=hop) == Network(light)(mel=hop)).all() and (Network(whole)(mel=hop) != exact).any()
+    assert (Network(whole, light=False)(mel=hop) == exact).all()
+    to_onnx([runs / "smaller"], runs / "smaller", whole, "fp32", recording)
+    assert Network(whole)(mel=hop).shape == (1, 1, 8)  # what lies beside it was made of another
+    to_onnx([runs / "apc"], runs / "apc", light, "int8", recording)
+    assert Network(whole)(mel=hop).shape == (1, 1, 8)
+
+
+@pytest.mark.parametrize("name", ["apc", "audio2landmark", "audio2landmark_research"])
+def test_the_packages_models_have_light_versions(name: str, mel: np.ndarray) -> None:
+    chosen, light = (Network(resource(f"models/{name}{version}.onnx")) for version in ("", "_int8"))
+    heard = {"mel": mel[None, :1]} | ({} if name == "apc" else {"features": np.zeros((1, 1, 512), np.float32)})
+    assert (chosen(**heard) == light(**heard)).all()
 
 
 @pytest.mark.parametrize(

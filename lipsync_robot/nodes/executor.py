@@ -1,0 +1,163 @@
+"""What serves the nodes of a process: one thread, and little besides their callbacks.
+
+rclpy's SingleThreadedExecutor gathers every entity of every node anew, twice, for each callback: for the nodes that speak,
+several times the work of their networks. Here that is done only when a node has made or destroyed something, and whatever is
+ready is served before the next wait, so that no node starves another.
+"""
+
+import time
+from typing import Any
+
+from rclpy.exceptions import InvalidHandle
+from rclpy.executors import Executor, ExternalShutdownException
+from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
+from rclpy.node import Node
+from rclpy.subscription import Subscription
+from rclpy.task import Task
+from rclpy.timer import Timer
+from rclpy.waitable import NumberOfEntities, Waitable
+
+FOREVER_NS = -1
+KINDS = ("subscription", "timer", "service", "client", "guard_condition")  # as a wait set calls them, and as they are served
+OF_NODE = {kind: f"{kind}s" for kind in KINDS} | {"guard_condition": "guards"}
+EVENTS_EVERY_S = 0.5  # a topic's two ends do not fit together, and the like: worth a warning, not a place in every wait
+
+
+class TurnExecutor(Executor):
+    """Serves its nodes in turns. Callbacks are plain functions, none beside another: callback groups mean nothing here.
+
+    Only the thread that serves nodes may change or destroy them.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._stale, self._events_at = True, 0.0
+        self._tasks: list[tuple[Task, Any, Any]]
+        super().__init__(**options)
+
+    def wake(self) -> None:
+        """A node has made or destroyed something."""
+        self._stale = True
+        super().wake()
+
+    def add_node(self, node: Node) -> bool:
+        self._stale = True
+        return super().add_node(node)
+
+    def remove_node(self, node: Node) -> None:
+        self._stale = True
+        super().remove_node(node)
+
+    def spin_once(self, timeout_sec: float | None = None) -> None:
+        """Waits until something is ready, at most so long, and serves all that is, each once. Raises what callbacks raise.
+
+        timeout_sec: None waits forever. Raises ExternalShutdownException if rclpy is shut down meanwhile.
+        """
+        if self._is_shutdown:
+            return
+        if self._stale and self._context.ok():
+            self._gather()
+        waitables = self._waitables
+        if time.monotonic() >= self._events_at:
+            waitables = waitables + self._events
+            self._events_at = time.monotonic() + EVENTS_EVERY_S
+        self._wait(waitables, FOREVER_NS if timeout_sec is None else round(timeout_sec * 1e9))
+        for subscription in self._ready("subscription"):
+            _hear(subscription)
+        for timer in self._ready("timer"):
+            _call(timer)
+        for kind, take in (
+            ("service", self._take_service),
+            ("client", self._take_client),
+            ("guard_condition", self._take_guard_condition),
+        ):
+            for entity in self._ready(kind):
+                self._make_handler(entity, None, take)
+        for waitable in waitables:
+            if waitable.is_ready(self._set):
+                self._make_handler(waitable, None, self._take_waitable)
+        self._go_on()
+
+    def spin_once_until_future_complete(self, future: Any, timeout_sec: Any = None) -> None:
+        self.spin_once(getattr(timeout_sec, "timeout", timeout_sec))
+
+    def _gather(self) -> None:
+        """The wait set of all that the nodes have now."""
+        self._stale = False
+        nodes = self.get_nodes()
+        self._entities = {
+            kind: {each.handle.pointer: each for node in nodes for each in getattr(node, name)}
+            for kind, name in OF_NODE.items()
+        }
+        own = (self._guard.handle, self._sigint_gc.handle)
+        subscriptions, timers, services, clients, guards = (len(self._entities[kind]) for kind in KINDS)
+        size = NumberOfEntities(subscriptions, guards + len(own), timers, clients, services)
+        self._waitables: list[Waitable] = []
+        self._events: list[Waitable] = []
+        for waitable in (each for node in nodes for each in node.waitables):
+            needs = waitable.get_num_entities()
+            (self._events if needs.num_events else self._waitables).append(waitable)
+            size += needs
+        self._set = _rclpy.WaitSet(
+            size.num_subscriptions,
+            size.num_guard_conditions,
+            size.num_timers,
+            size.num_clients,
+            size.num_services,
+            size.num_events,
+            self._context.handle,
+        )
+        adds = {kind: getattr(self._set, f"add_{kind}") for kind in KINDS}
+        self._adds = [(adds[kind], entity.handle) for kind in KINDS for entity in self._entities[kind].values()]
+        self._adds += [(adds["guard_condition"], handle) for handle in own]
+
+    def _wait(self, waitables: list[Waitable], nanoseconds: int) -> None:
+        if not self._context.ok():
+            raise ExternalShutdownException
+        self._set.clear_entities()  # the last wait has left in it what was ready
+        for add, handle in self._adds:
+            add(handle)
+        for waitable in waitables:
+            waitable.add_to_wait_set(self._set)
+        self._set.wait(nanoseconds)
+        if not self._context.ok():
+            raise ExternalShutdownException
+
+    def _ready(self, kind: str) -> list[Any]:
+        """Those of the nodes; the set may hold others, of a waitable or of this executor."""
+        entities = self._entities[kind]
+        return [entities[pointer] for pointer in self._set.get_ready_entities(kind) if pointer in entities]
+
+    def _go_on(self) -> None:
+        """What services, actions and the answers to a client have to do: as rclpy has it, steps that may await others."""
+        with self._tasks_lock:
+            tasks, self._tasks = self._tasks, []
+        for task, entity, node in tasks:
+            task()
+            if task.done():
+                task.result()  # raises what it raised
+            elif not task.cancelled():
+                with self._tasks_lock:
+                    self._tasks.append((task, entity, node))
+
+
+def _hear(subscription: Subscription) -> None:
+    try:
+        with subscription.handle:
+            taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
+    except InvalidHandle:  # a callback before it has destroyed it
+        return
+    if taken is not None:
+        message_only = subscription._callback_type is Subscription.CallbackType.MessageOnly
+        subscription.callback(*(taken[:1] if message_only else taken))
+
+
+def _call(timer: Timer) -> None:
+    try:
+        with timer.handle:
+            due = timer.handle.is_timer_ready()  # or it has been cancelled
+            if due:
+                timer.handle.call_timer()
+    except InvalidHandle:
+        return
+    if due:
+        timer.callback()
