@@ -4,6 +4,7 @@ import typer
 
 from . import (
     babble,
+    bench,
     bringup,
     calibrate,
     calibrate_sync,
@@ -44,6 +45,7 @@ app.command("monitor")(monitor.monitor)
 app.command("doctor")(doctor.doctor)
 app.command("status")(status.status)
 app.command("find-port")(find_port.find_port)
+app.command("bench")(bench.bench)
 app.command("babble")(babble.babble)
 app.command("export")(learning.export_run)
 app.command("adapt")(learning.adapt)

@@ -54,10 +54,10 @@ class _OneHop(nn.Module):
         return x, torch.cat(after)
 
 
-def apc(network: APC, path: Path, precision: Precision = "fp32") -> None:
-    """mel (1, 1, 80) dB, state -> features (1, 1, units), next_state."""
+def apc(network: APC, path: Path, precision: Precision = "fp32", hops: int = 1) -> None:
+    """mel (1, hops, 80) dB, state -> features (1, hops, units), next_state; the robot's takes one hop."""
     state = torch.zeros(network.gru.num_layers, 1, network.gru.hidden_size)
-    _export(network, path, {"mel": torch.zeros(1, 1, BANDS), "state": state}, ["features", "next_state"], {}, precision)
+    _export(network, path, {"mel": torch.zeros(1, hops, BANDS), "state": state}, ["features", "next_state"], {}, precision)
 
 
 def audio2landmark(representation: APC, network: Committee, lookahead: int, path: Path, precision: Precision = "fp32") -> None:

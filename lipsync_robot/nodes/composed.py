@@ -10,6 +10,7 @@ from typing import Any
 
 import rclpy
 import yaml
+from rclpy.executors import Executor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
@@ -41,11 +42,11 @@ NODES = {
 class Composition:
     """Nodes that run together; each is reached by its name. `add` and `spin` raise KeyboardInterrupt after a signal."""
 
-    def __init__(self, asked: Sequence[int]) -> None:
+    def __init__(self, asked: Sequence[int], executor: Callable[[], Executor] = TurnExecutor) -> None:
         """asked: signals to end, as they come."""
         self._asked = asked
         self.nodes: dict[str, Any] = {}
-        self._executor = TurnExecutor()
+        self._executor = executor()
 
     def add(self, name: str, kind: Callable[[], Node]) -> None:
         node = kind()
@@ -80,6 +81,7 @@ def composed(
     overrides: dict[str, dict[str, Any]],
     remappings: Mapping[str, tuple[str, str]] = {},
     namespace: str = "",
+    executor: Callable[[], Executor] = TurnExecutor,
 ) -> Iterator[Composition]:
     """Starts nodes by name with the parameters of a settings file, overrides[node][parameter] over them.
 
@@ -101,7 +103,7 @@ def composed(
             yaml.safe_dump(sections, over, allow_unicode=True)
             over.flush()
             rclpy.init(args=[*arguments, "--params-file", over.name], signal_handler_options=SignalHandlerOptions.NO)
-        composition = Composition(asked)
+        composition = Composition(asked, executor)
         try:
             for name, kind in kinds.items():
                 composition.add(name, kind)
