@@ -14,6 +14,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from robot import CHAIN, MOVING, PATIENCE_S, Bench
 
+from lipsync_robot.cli.bench_graph import playback_delay_s
 from lipsync_robot.nodes import common
 from lipsync_robot.nodes.say_client import SayClient, Saying, connected
 from lipsync_robot.resources import resource
@@ -21,7 +22,7 @@ from lipsync_robot.resources import resource
 REQUESTS = 100  # of a file, and as many of a text
 STOPS = 200
 SEQUENCES = 500
-DELAY_S = 0.11  # playback_delay_s of speak.yaml
+DELAY_S = playback_delay_s()
 AT_NEUTRAL = 0.01  # of the range
 SETTLED_S = 0.15  # at neutral for so long, or it was only passing
 WATCHED_S = 0.5  # after a stop

@@ -95,20 +95,20 @@ def measure(plan: Plan, seconds: float, lookahead_s: float) -> dict[str, Any]:
         with running(plan) as (began, processes):
 
             def listen(until: float) -> None:
-                while (left := until - time.monotonic()) > 0 and all(process.poll() is None for process in processes.values()):
+                while (left := until - time.monotonic()) > 0:
                     executor.spin_once(left)
+                dead = [name for name, process in processes.items() if process.poll() is not None]
+                if dead:
+                    raise BenchError(f"{', '.join(dead)} has died.")
 
             give_up = time.monotonic() + PATIENCE_S
-            while heard.moved is None and time.monotonic() < give_up:
+            while heard.moved is None:
+                if time.monotonic() > give_up:
+                    raise BenchError(f"the robot did not move within {PATIENCE_S:.0f} s of being started.")
                 listen(time.monotonic() + 0.1)
-            if heard.moved is None:
-                raise BenchError(f"the robot did not move within {PATIENCE_S:.0f} s of being started.")
             listen(time.monotonic() + SETTLED_S)
             start, used = time.time(), {name: cpu_s(process.pid) for name, process in processes.items()}
             listen(time.monotonic() + seconds)
-            dead = [name for name, process in processes.items() if process.poll() is not None]
-            if dead:
-                raise BenchError(f"{', '.join(dead)} died in mid-speech.")
             end = time.time()
             cost = {name: 100 * (cpu_s(process.pid) - used[name]) / (end - start) for name, process in processes.items()}
             memory = {name: rss_mb(process.pid) for name, process in processes.items()}

@@ -23,7 +23,7 @@ STRETCH_S = 2.0  # of speech, for which lips have one offset: each is a measurem
 WITHIN_S = 0.3  # that they are looked for
 FEWEST = 3  # stretches in which lips are seen to follow
 FRAME_RATE = 25  # of the twin's camera
-MARGIN_S = 0.02  # between the moment at which a pose is known and that at which it is sent
+MARGIN_S = 0.04  # from a sound's last sample to the pose it makes: half of it is what a microphone may take
 EYES = ("camera", "witness")
 
 
