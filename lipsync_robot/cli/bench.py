@@ -16,6 +16,7 @@ from .files import room_for
 from .usage import versions
 
 SHORTEST_S = 2.0
+FACES = (2, 4, 6, 8)  # that speak at once
 Figures = dict[str, Any]
 
 
@@ -68,6 +69,13 @@ def measured(seconds: float, runs: int, say: Callable[[str], None]) -> Figures:
             found.append(bench_graph.measure(plan, seconds, ahead))
         return middle(found)
 
+    def perhaps(words: str, plan: Plan) -> Figures | None:
+        """None where the graph falls behind until nothing is in time any more."""
+        try:
+            return graph(words, plan)
+        except bench_graph.BenchError:
+            return None
+
     figures: Figures = {
         "lookahead_ms": 1000 * ahead,
         "seconds": seconds,
@@ -80,10 +88,8 @@ def measured(seconds: float, runs: int, say: Callable[[str], None]) -> Figures:
     }
     figures["executors"] = {"TurnExecutor": figures["composed"]}
     for name in ("SingleThreadedExecutor", "MultiThreadedExecutor"):
-        try:
-            figures["executors"][name] = graph(f"in one process under rclpy's {name}", Plan(executor=name))
-        except bench_graph.BenchError:
-            figures["executors"][name] = None  # it falls behind until nothing is in time any more
+        figures["executors"][name] = perhaps(f"in one process under rclpy's {name}", Plan(executor=name))
+    figures["faces"] = {str(faces): perhaps(f"{faces} faces at once", Plan(faces=faces)) for faces in FACES}
     say("each part alone")
     with TemporaryDirectory(prefix="lipsync-bench-") as folder:
         figures |= bench_parts.parts(Path(folder))
@@ -110,7 +116,7 @@ def table(console: Console, figures: Figures) -> None:
         "one, held back": figures["as_shipped"],
         "SingleThreaded": figures["executors"]["SingleThreadedExecutor"],
         "MultiThreaded": figures["executors"]["MultiThreadedExecutor"],
-    }
+    } | {f"{faces} faces, worst": row for faces, row in figures["faces"].items()}
     shown = Table(box=None, header_style="bold", title=f"sound to wire, ms, + {figures['lookahead_ms']:.0f} look-ahead")
     shown.add_column("")
     for column in ("p50", "p95", "p99", "p99.9", "max", "jitter", "missed", "CPU %", "MB", "start s"):

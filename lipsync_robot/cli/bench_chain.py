@@ -21,7 +21,9 @@ def main() -> None:
     given = json.loads(sys.argv[1])
     settings, executor = resource("config/speak.yaml"), EXECUTORS[given["executor"]]
     try:
-        with composed(given["names"], settings, given["overrides"], executor=executor) as composition:
+        with composed(
+            given["names"], settings, given["overrides"], namespace=given["namespace"], executor=executor
+        ) as composition:
             while True:
                 composition.spin(1.0)
     except KeyboardInterrupt:

@@ -14,7 +14,7 @@ import tempfile
 import time
 import wave
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,7 +31,7 @@ from ..audio.mel import FRAME_RATE, SAMPLE_RATE
 from ..errors import LipsyncError
 from ..motors import description
 from ..nodes import common
-from ..nodes.executor import TurnExecutor
+from ..nodes.executor import new_executor
 from ..nodes.topics import ARROWS
 from ..resources import resource
 from ..twin.controlled import VirtualController
@@ -53,6 +53,7 @@ class Plan(NamedTuple):
     """What is to run."""
 
     composed: bool = True
+    faces: int = 1  # robots that speak at once, each a process, and composed
     twin: bool = False  # with the twin's physics, instead of a bare virtual controller
     executor: str = "TurnExecutor"  # that serves the composed nodes
     at_once: bool = True  # send motion as soon as it is known, and not when its sound is heard
@@ -62,13 +63,13 @@ class Plan(NamedTuple):
 class Heard:
     """When each pose was first published on each topic: {topic: {stamp in ns: moment in ns}}, both since the epoch."""
 
-    def __init__(self, node: Node, topics: tuple[str, ...], neutral: np.ndarray) -> None:
+    def __init__(self, node: Node, namespace: str, topics: tuple[str, ...], neutral: np.ndarray) -> None:
         self.first: dict[str, dict[int, int]] = {topic: {} for topic in topics}
         self.moved: float | None = None  # s since the epoch
         self._neutral = neutral
         for topic in topics:
             arrow = ARROWS[topic]
-            node.create_subscription(arrow.message, topic, self._listener(topic), arrow.quality)
+            node.create_subscription(arrow.message, f"{namespace}/{topic}", self._listener(topic), arrow.quality)
 
     def _listener(self, topic: str) -> Any:
         first = self.first[topic]
@@ -89,9 +90,10 @@ def measure(plan: Plan, seconds: float, lookahead_s: float) -> dict[str, Any]:
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
         robot = description.load(resource("config/robots/twin.yaml"))
-        node, executor = Node("bench"), TurnExecutor()
+        node, executor = Node("bench"), new_executor()
         executor.add_node(node)
-        heard = Heard(node, STAGES if plan.stages else STAGES[-1:], robot.neutral)
+        topics = STAGES if plan.stages else STAGES[-1:]
+        heard = [Heard(node, namespace, topics, robot.neutral) for namespace in namespaces(plan)]
         with running(plan) as (began, processes):
 
             def listen(until: float) -> None:
@@ -102,7 +104,7 @@ def measure(plan: Plan, seconds: float, lookahead_s: float) -> dict[str, Any]:
                     raise BenchError(f"{', '.join(dead)} has died.")
 
             give_up = time.monotonic() + PATIENCE_S
-            while heard.moved is None:
+            while any(face.moved is None for face in heard):
                 if time.monotonic() > give_up:
                     raise BenchError(f"the robot did not move within {PATIENCE_S:.0f} s of being started.")
                 listen(time.monotonic() + 0.1)
@@ -117,16 +119,27 @@ def measure(plan: Plan, seconds: float, lookahead_s: float) -> dict[str, Any]:
     finally:
         rclpy.try_shutdown()
     held_s = 0.0 if plan.at_once else max(0.0, playback_delay_s() - robot.servo_lag_s - lookahead_s)
-    figures = timing(heard.first["motor/sent"], start, end, lookahead_s, held_s) | {
+    figures = worst([timing(face.first["motor/sent"], start, end, lookahead_s, held_s) for face in heard]) | {
         "cpu_percent_of_one_core": sum(cost.values()),
         "rss_mb": sum(memory.values()),
-        "first_motion_s": heard.moved - began,
+        "first_motion_s": max(face.moved or end for face in heard) - began,
     }
     if not plan.composed:
         figures["nodes"] = {name: {"cpu_percent_of_one_core": cost[name], "rss_mb": memory[name]} for name in processes}
     if plan.stages:
-        figures["stages_ms"] = stages(heard.first, start, end, lookahead_s)
+        figures["stages_ms"] = stages(heard[0].first, start, end, lookahead_s)
     return figures
+
+
+def namespaces(plan: Plan) -> list[str]:
+    return [f"/face_{i}" for i in range(plan.faces)] if plan.faces > 1 else [""]
+
+
+def worst(faces: list[dict[str, Any]]) -> dict[str, Any]:
+    """The figures of time of several faces: the largest of each kind, and the sum of what was counted."""
+    late = {name: max(face["latency_ms"][name] for face in faces) for name in PERCENTILES}
+    counts = {name: sum(face[name] for face in faces) for name in ("missed_deadlines", "poses")}
+    return {"latency_ms": late, "jitter_ms": max(face["jitter_ms"] for face in faces)} | counts
 
 
 def timing(sent: dict[int, int], start: float, end: float, lookahead_s: float, held_s: float) -> dict[str, Any]:
@@ -169,41 +182,44 @@ def stages(first: dict[str, dict[int, int]], start: float, end: float, lookahead
 @contextmanager
 def running(plan: Plan) -> Iterator[tuple[float, dict[str, subprocess.Popen]]]:
     """The graph, from its launch -> when that was, s since the epoch, and its processes by name."""
-    with tempfile.TemporaryDirectory(prefix="lipsync-bench-") as folder:
-        robot, port = resource("config/robots/twin.yaml"), Path(folder) / "port"
-        overrides: dict[str, dict[str, Any]] = {
-            "motor_driver": {"playback_delay_s": 0.0} if plan.at_once else {},
-            "inverse_model": {"lifetime_s": 2.0},  # the late, too, are to be sent: to be counted
-            "audio_file": {"file": str(long_speech(Path(folder) / "speech.wav"))},
-        }
-        controller = None
-        if not plan.twin:
-            controller = VirtualController(robot, port)
-            overrides["motor_driver"]["port"] = str(port)
-        names = ["twin"] * plan.twin + [*CHAIN]
+    robot = resource("config/robots/twin.yaml")
+    with tempfile.TemporaryDirectory(prefix="lipsync-bench-") as folder, ExitStack() as ends:
+        speech = str(long_speech(Path(folder) / "speech.wav"))
+        lines: dict[str, list[str]] = {}
+        for i, namespace in enumerate(namespaces(plan)):
+            overrides: dict[str, dict[str, Any]] = {
+                "motor_driver": {"playback_delay_s": 0.0} if plan.at_once else {},
+                "inverse_model": {"lifetime_s": 2.0},  # the late, too, are to be sent: to be counted
+                "audio_file": {"file": speech},
+            }
+            if not plan.twin:
+                port = Path(folder) / f"port_{i}"
+                ends.callback(VirtualController(robot, port).close)
+                overrides["motor_driver"]["port"] = str(port)
+            lines |= commands(plan, namespace, ["twin"] * plan.twin + [*CHAIN], overrides)
         processes: dict[str, subprocess.Popen] = {}
+        ends.callback(_end, processes)
         began = time.time()
+        for name, line in lines.items():
+            processes[name] = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        yield began, processes
+
+
+def _end(processes: dict[str, subprocess.Popen]) -> None:
+    for process in processes.values():
+        process.send_signal(signal.SIGINT)
+    for process in processes.values():
         try:
-            for name, command in commands(plan, names, overrides).items():
-                processes[name] = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            yield began, processes
-        finally:
-            for process in processes.values():
-                process.send_signal(signal.SIGINT)
-            for process in processes.values():
-                try:
-                    process.wait(10)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-            if controller:
-                controller.close()
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
-def commands(plan: Plan, names: list[str], overrides: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
-    """The command lines of the graph's processes, by name."""
+def commands(plan: Plan, namespace: str, names: list[str], overrides: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
+    """The command lines of one robot's processes, by name."""
     if plan.composed:
-        given = {"names": names, "overrides": overrides, "executor": plan.executor}
-        return {"composed": [sys.executable, "-m", f"{__package__}.bench_chain", json.dumps(given)]}
+        given = {"names": names, "overrides": overrides, "namespace": namespace, "executor": plan.executor}
+        return {f"composed{namespace}": [sys.executable, "-m", f"{__package__}.bench_chain", json.dumps(given)]}
     settings = str(resource("config/speak.yaml"))
     lines = {}
     for name in names:

@@ -121,6 +121,7 @@ def _run(console: Console, bag: Path, stage: str, settings: Path, overrides: Ove
         figures = {
             "lookahead_s": models["speech"].model.lookahead_s if models["speech"] else 0.0,
             "playback_delay_s": driver.playback_delay_s,
+            "held_back_s": driver.held_back_s,
             "face": nodes["twin"].face if twin else None,
             "providers": {name: node.model.provider for name, node in models.items() if node},
             "punctuality": driver.punctuality.summary(),

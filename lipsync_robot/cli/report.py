@@ -29,6 +29,7 @@ def report(
         "duration_s": round(recorder.duration_s, 3),
         "frames": recorder.faces,
         "lookahead_ms": round(lookahead_ms, 1),
+        "held_back_ms": round(max(0.0, 1000 * figures["held_back_s"] - lookahead_ms), 1),
         "latency_ms": {key: None if age is None else round(age - lookahead_ms, 2) for key, age in ages.items()},
         "sync_offset_ms": None,
         "aperture_r": None,
@@ -75,7 +76,7 @@ def table(console: Console, result: dict[str, Any], written: list[Path]) -> None
     if latency["p50"] is not None:
         console.print(
             f" sound to wire   p50 {latency['p50']:.1f} ms   p99 {latency['p99']:.1f} ms   "
-            f"(+{result['lookahead_ms']:.0f} ms look-ahead)"
+            f"(+{result['lookahead_ms']:.0f} ms look-ahead; {result['held_back_ms']:.0f} ms of it waits for the sound)"
         )
     if result["silent"]:
         console.print(" the recording is silent: the mouth stayed closed")

@@ -114,6 +114,7 @@ def run(
         figures = {
             "lookahead_s": speech.model.lookahead_s,
             "playback_delay_s": driver.playback_delay_s,
+            "held_back_s": driver.held_back_s,
             "face": nodes["twin"].face if twin else None,
             "providers": {"speech": speech.model.provider, "inverse": nodes["inverse_model"].model.provider},
         }

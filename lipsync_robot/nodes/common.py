@@ -30,7 +30,7 @@ from ..errors import BadInputError, LipsyncError
 from ..motors.ports import run_folder
 from ..resources import resource
 from .diagnostics import Condition, Diagnostics
-from .executor import TurnExecutor
+from .executor import new_executor
 
 P = TypeVar("P")
 
@@ -302,7 +302,7 @@ def run(node_class: Callable[[], Node]) -> Callable[[], None]:
             rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
             try:
                 node = node_class()
-                executor = TurnExecutor()
+                executor = new_executor()
                 executor.add_node(node)
                 settle()
                 while not asked:

@@ -16,7 +16,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from .. import settings
 from . import common
-from .executor import TurnExecutor
+from .executor import new_executor
 
 NODES = {
     "twin": "TwinNode",
@@ -42,7 +42,7 @@ NODES = {
 class Composition:
     """Nodes that run together; each is reached by its name. `add` and `spin` raise KeyboardInterrupt after a signal."""
 
-    def __init__(self, asked: Sequence[int], executor: Callable[[], Executor] = TurnExecutor) -> None:
+    def __init__(self, asked: Sequence[int], executor: Callable[[], Executor] = new_executor) -> None:
         """asked: signals to end, as they come."""
         self._asked = asked
         self.nodes: dict[str, Any] = {}
@@ -55,10 +55,10 @@ class Composition:
         self.heed()
 
     def spin(self, seconds: float) -> None:
-        """Serves all nodes for so long."""
+        """Serves all nodes for so long, and at rest at most common.HEED_S longer."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            self._executor.spin_once(min(common.HEED_S, max(0.0, until - time.monotonic())))
+            self._executor.spin_once(common.HEED_S)
             self.heed()
 
     def heed(self) -> None:
@@ -81,7 +81,7 @@ def composed(
     overrides: dict[str, dict[str, Any]],
     remappings: Mapping[str, tuple[str, str]] = {},
     namespace: str = "",
-    executor: Callable[[], Executor] = TurnExecutor,
+    executor: Callable[[], Executor] = new_executor,
 ) -> Iterator[Composition]:
     """Starts nodes by name with the parameters of a settings file, overrides[node][parameter] over them.
 

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from rclpy.exceptions import InvalidHandle
-from rclpy.executors import Executor, ExternalShutdownException
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
 from rclpy.node import Node
 from rclpy.subscription import Subscription
@@ -138,6 +138,11 @@ class TurnExecutor(Executor):
             elif not task.cancelled():
                 with self._tasks_lock:
                     self._tasks.append((task, entity, node))
+
+
+def new_executor(**options: Any) -> Executor:
+    """TurnExecutor; but rclpy's own under Humble, which has its services served in another way."""
+    return TurnExecutor(**options) if hasattr(Executor, "_take_waitable") else SingleThreadedExecutor(**options)
 
 
 def _hear(subscription: Subscription) -> None:

@@ -81,6 +81,11 @@ class MotorDriverNode(common.Managed):
         return self._params.playback_delay_s
 
     @property
+    def held_back_s(self) -> float:
+        """From a pose's stamp to the moment it is due; never before its sound or picture."""
+        return max(0.0, self._params.playback_delay_s - self._robot.servo_lag_s)
+
+    @property
     def missed(self) -> int:
         """Commands that did not reach the wire in time."""
         return self.punctuality.missed(self.driver.pending)
@@ -172,8 +177,7 @@ class MotorDriverNode(common.Managed):
         if stamp in self._void:
             return
         age = self.now() - stamp
-        ahead = max(0.0, self._params.playback_delay_s - self._robot.servo_lag_s)  # nothing is sent before its sound or picture
-        due = now - age + ahead
+        due = now - age + self.held_back_s
         expires = due + message.lifetime.sec + message.lifetime.nanosec * 1e-9
         if not self.driver.command(Pose(due, expires, stamp, np.asarray(message.positions, float)), now):
             self.punctuality.expired += 1

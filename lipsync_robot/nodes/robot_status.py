@@ -8,7 +8,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.context import Context
 
 from . import common, diagnostics
-from .executor import TurnExecutor
+from .executor import new_executor
 
 State = Literal["ok", "warning", "error", "silent"]
 STATES: dict[bytes, State] = {DiagnosticStatus.OK: "ok", DiagnosticStatus.WARN: "warning"}
@@ -35,13 +35,13 @@ class RobotStatus:
         rclpy.init(context=self._context)
         node = rclpy.create_node("lipsync_robot_status", context=self._context)
         node.create_subscription(DiagnosticArray, diagnostics.TOPIC, self._on_diagnostics, diagnostics.DEPTH)
-        self._executor = TurnExecutor(context=self._context)
+        self._executor = new_executor(context=self._context)
         self._executor.add_node(node)
 
     def listen(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            self._executor.spin_once(max(0.0, until - time.monotonic()))
+            self._executor.spin_once(common.HEED_S)
 
     def reports(self) -> list[Report]:
         """The last of each node, by name; of one that has told nothing for SILENT_S, that it is silent."""

@@ -18,7 +18,7 @@ from lipsync_robot.msg import SayChunk
 
 from ..errors import LipsyncError
 from . import common
-from .executor import TurnExecutor
+from .executor import new_executor
 
 SETTLED_S = 0.3  # two ends of a topic do not find each other in the same instant
 PATIENCE_S = 5.0  # for a robot that is there to be found
@@ -67,7 +67,7 @@ class SayClient:
     def __init__(self, namespace: str) -> None:
         """Raises BadInputError, and NoRobotError if no robot is there."""
         self._node = Node("say_client", namespace=common.namespace(namespace), use_global_arguments=False)
-        self._executor = TurnExecutor()
+        self._executor = new_executor()
         self._executor.add_node(self._node)
         self._action = ActionClient(self._node, Say, "say")
         self._chunks = self._node.create_publisher(SayChunk, "say/chunks", common.CHUNKS)

@@ -56,6 +56,7 @@ def test_the_graph_is_measured_in_one_process_and_in_many(tmp_path: Path) -> Non
         "processes": processes,
         "as_shipped": composed,
         "executors": {"TurnExecutor": composed, "SingleThreadedExecutor": composed, "MultiThreadedExecutor": None},
+        "faces": {"2": measure(Plan(faces=2), SECONDS, AHEAD_S)},
         "stages_ms": stages,
         "ms": {"retarget": 0.3},
         "speech": {"real_time_factor": 0.02},
