@@ -29,7 +29,7 @@ test: lint
 	$(BIN)/python -m pytest
 
 bench: $(VENV)/.test
-	$(BIN)/lipsync-robot bench --json out/bench.json --picture out/bench.png
+	$(BIN)/lipsync-robot bench --json out/bench.json --report out/bench.md
 
 wire: $(VENV)/.package
 	$(BIN)/python bench/wire.py --json out/wire.json

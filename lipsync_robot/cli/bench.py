@@ -26,28 +26,28 @@ def bench(
     ] = 30.0,
     runs: Annotated[int, typer.Option(min=1, help="How often the graph is measured; figures are the median of all.")] = 3,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures here.")] = None,
-    picture: Annotated[Path | None, typer.Option(help="Draw where the time goes into this PNG.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a page of it, Markdown, with a picture beside it.")] = None,
 ) -> None:
     """How fast, punctual and cheap the stack is on this machine, beside its alternatives, measured in one go.
 
     The graph speaks in real time in front of a virtual servo controller, first in one process, then each node in its own; then
     each network is timed alone. Leave the machine alone meanwhile: some ten minutes. Examples:
 
-      lipsync-robot bench --json out/bench.json --picture out/bench.png
+      lipsync-robot bench --json out/bench.json --report out/bench.md
 
       lipsync-robot bench --seconds 5 --runs 1
     """
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))  # nobody else's robot
     console = Console(stderr=True, highlight=False)
-    written = room_for(json_file, picture)
+    written = room_for(json_file, report)
     figures = measured(seconds, runs, lambda words: console.print(f" [dim]{words}[/dim]"))
     table(console, figures)
     if json_file:
         json_file.write_text(json.dumps(figures, indent=2) + "\n")
-    if picture:
-        from .bench_picture import draw
+    if report:
+        from .bench_report import write
 
-        draw(picture, figures)
+        write(report, figures)
     if written:
         console.print(f" wrote {', '.join(map(str, written))}")
 

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from lipsync_robot.cli.bench import middle, table
 from lipsync_robot.cli.bench_graph import STAGES, BenchError, Plan, measure, timing
-from lipsync_robot.cli.bench_picture import draw
+from lipsync_robot.cli.bench_report import write
+from lipsync_robot.cli.usage import versions
 
 AHEAD_S = 0.06
 SECONDS = 2.0
@@ -42,7 +43,7 @@ def test_the_graph_is_measured_in_one_process_and_in_many(tmp_path: Path) -> Non
     stages = composed.pop("stages_ms")
     assert tuple(stages) == STAGES and all(0 < took["p50"] <= took["max"] for took in stages.values())
     processes = measure(Plan(composed=False), SECONDS, AHEAD_S)
-    assert set(processes.pop("nodes")) == {
+    assert set(processes["nodes"]) == {
         "audio_file", "speaker", "audio2landmark", "retarget", "inverse_model", "motor_driver",
     }  # fmt: skip
     for figures in (composed, processes):
@@ -58,15 +59,19 @@ def test_the_graph_is_measured_in_one_process_and_in_many(tmp_path: Path) -> Non
         "executors": {"TurnExecutor": composed, "SingleThreadedExecutor": composed, "MultiThreadedExecutor": None},
         "faces": {"2": measure(Plan(faces=2), SECONDS, AHEAD_S)},
         "stages_ms": stages,
-        "ms": {"retarget": 0.3},
-        "speech": {"real_time_factor": 0.02},
-        "inverse": {},
-        "training": None,
+        "ms": {"apc + audio2landmark": 0.3, "FaceMesh, a picture": 4.0},
+        "seconds": SECONDS,
+        "cores": 2,
+        "versions": versions(),
+        "speech": {"real_time_factor": 0.02, "streaming_vs_sliced": 14.0, "onnx_vs_torch": 5.0},
+        "inverse": {"speedup_vs_nearest_neighbour": 12.0},
+        "training": {"prepared_pictures_per_s": 150.0, "speech_s_per_s": {"apc": 50.0, "audio2landmark": 200.0}},
     }
     console = Console(record=True, width=100)
     table(console, shown)
     told = console.export_text()
     assert f"{processes['latency_ms']['p99']:.1f}" in told and "falls behind" in told
-    draw(tmp_path / "bench.png", shown)
+    write(tmp_path / "bench.md", shown)
+    assert f"| {composed['latency_ms']['p50']:.1f} |" in (tmp_path / "bench.md").read_text()
     assert np.asarray(Image.open(tmp_path / "bench.png")).std() > 10
     assert json.loads(json.dumps(shown)) == shown
