@@ -30,7 +30,9 @@ def away(board: VirtualController, robot: Robot, by: float) -> bool:
 
 
 def starts(board: VirtualController, robot: Robot, *arguments: object, **given: object) -> subprocess.Popen:
-    """`say`, once the face moves."""
+    """`say`, once the face, which was at rest, moves."""
+    while away(board, robot, 0.01):
+        time.sleep(0.01)
     command = [COMMAND, "say", *map(str, arguments), *NAMESPACE]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, **given)
     while not away(board, robot, 0.05) and process.poll() is None:
