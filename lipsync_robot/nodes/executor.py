@@ -31,6 +31,8 @@ class TurnExecutor(Executor):
 
     def __init__(self, **options: Any) -> None:
         self._stale, self._events_at = True, 0.0
+        self._waitables: list[Waitable] = []
+        self._events: list[Waitable] = []
         self._tasks: list[tuple[Task, Any, Any]]
         super().__init__(**options)
 
@@ -91,8 +93,7 @@ class TurnExecutor(Executor):
         own = (self._guard.handle, self._sigint_gc.handle)
         subscriptions, timers, services, clients, guards = (len(self._entities[kind]) for kind in KINDS)
         size = NumberOfEntities(subscriptions, guards + len(own), timers, clients, services)
-        self._waitables: list[Waitable] = []
-        self._events: list[Waitable] = []
+        self._waitables, self._events = [], []
         for waitable in (each for node in nodes for each in node.waitables):
             needs = waitable.get_num_entities()
             (self._events if needs.num_events else self._waitables).append(waitable)
