@@ -1,6 +1,6 @@
 # make speak: the twin speaks a recording. make test: the suite. Both set up what is missing first; both may be repeated.
 .DEFAULT_GOAL := help
-.PHONY: help speak test bench lint setup clean
+.PHONY: help speak test bench soak lint setup clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,11 +14,13 @@ APT_TEST := espeak-ng ffmpeg libasound2-plugins pulseaudio pulseaudio-utils
 FOLDERS := $(shell find action config launch lipsync_robot models msg samples -type d -not -name __pycache__)
 
 export MUJOCO_GL ?= osmesa
+HOURS ?= 2
 
 help:
 	@echo "make speak   the twin speaks: out/speak.mp4, out/speak.json"
 	@echo "make test    style, types and tests"
 	@echo "make bench   faults, kills and commands on the wire, speech and stops, measured: most of an hour"
+	@echo "make soak    a robot that talks while its serial line fails, HOURS=2: memory, open files, threads, drift"
 
 speak: export ROS_DOMAIN_ID ?= 83
 speak: $(VENV)/.package
@@ -29,6 +31,9 @@ test: lint
 
 bench: $(VENV)/.package
 	$(BIN)/python bench/wire.py --json out/bench.json
+
+soak: $(VENV)/.test
+	$(BIN)/python bench/soak.py --hours $(HOURS) --json out/soak.json
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check
