@@ -3,10 +3,13 @@
 import os
 from array import array
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+MOST_MB_HOUR = 1.0
+GROWN = 2  # handles or threads: one or two may have been opened for good, and late
+WARM_UP_S = 600.0
 MB, HANDLES, THREADS, CPU_S = range(4)
 PAGE_MB = os.sysconf("SC_PAGESIZE") / 2**20
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
@@ -80,3 +83,45 @@ def drift(values: np.ndarray) -> tuple[float, float]:
     rise = float(along @ values / (along @ along))
     left = values - values.mean() - rise * along
     return rise, float(np.sqrt(left @ left / (len(values) - 2) / (along @ along)))
+
+
+def told(hours: np.ndarray, held: dict[str, np.ndarray]) -> tuple[dict[str, Any], list[str]]:
+    """hours (n,) of the looks, held: samples (n, 4) by process -> what each of them, and all, held; what grows, in sentences.
+
+    The warm-up does not count, neither here nor there: WARM_UP_S, or a third of a shorter run.
+    """
+    warm = hours > min(WARM_UP_S / 3600, hours.max(initial=0) / 3)
+    figures: dict[str, Any] = {}
+    grows: list[str] = []
+    if warm.sum() < 3:
+        return figures, grows
+    hours = hours[warm]
+    for name, samples in (held | {"all": np.sum(list(held.values()), axis=0)}).items():
+        mb, handles, threads, cpu_s = samples[warm].T
+        rise = slope(hours, mb)
+        figures[name] = {
+            "MB": [rounded(mb[0]), rounded(mb[-1])],
+            "MB/h": [rounded(each) for each in rise],
+            "handles": _counts(handles),
+            "threads": _counts(threads),
+            "CPU %": round(100 * np.ptp(cpu_s) / (3600 * np.ptp(hours))),
+        }
+        grows += [f"{name} grows by {rise.best:.1f} MB an hour"] * (rise.low > MOST_MB_HOUR)
+        grows += [f"{name} has ever more {what}" for what, each in (("files", handles), ("threads", threads)) if _more(each)]
+    return figures, grows
+
+
+def rounded(value: float) -> float | None:
+    """None for what JSON does not know."""
+    return round(float(value), 2) if np.isfinite(value) else None
+
+
+def _more(counts: np.ndarray) -> bool:
+    """Whether the least of the last third is above that of the first."""
+    third = len(counts) // 3
+    return bool(counts[-third:].min() > counts[:third].min() + GROWN)
+
+
+def _counts(counts: np.ndarray) -> list[int]:
+    """The first, the last, the largest."""
+    return [int(counts[0]), int(counts[-1]), int(counts.max())]

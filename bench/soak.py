@@ -138,9 +138,10 @@ class Soak:
         if self.dead or now < self._next:
             return
         self._next = max(self._next + LOOK_S, now)
-        self.hours.append((now - self._began) / 3600)
-        for holdings in self.holdings.values():
-            holdings.look()
+        with contextlib.suppress(OSError):  # one has just died
+            for holdings in self.holdings.values():
+                holdings.look()
+            self.hours.append((now - self._began) / 3600)
         if len(self.hours) % LOOKS_A_MINUTE == 0:
             self.minutely()
         passed, whole = (datetime.timedelta(seconds=round(until - self._began)) for until in (now, self._ends))
@@ -232,7 +233,7 @@ class Talk:
 
 
 class Faults:
-    """Breaks the serial line in every way that faults.py knows, in a thread, and times how soon the device takes frames again."""
+    """Breaks the serial line in every way that faults.py knows, in a thread; times how soon the device takes frames again."""
 
     def __init__(self, soak: Soak) -> None:
         self._kinds = (*LASTING, *PASSING[soak.bench.robot.bus])
@@ -241,7 +242,7 @@ class Faults:
         }  # by kind, s; infinite where it did not
         self._soak, self._bench = soak, soak.bench
         self._random = np.random.default_rng(0)
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     @property
@@ -284,7 +285,7 @@ class Listener:
         self._turn_at = 0.0
         self._random = np.random.default_rng(0)
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def minute(self) -> None:
@@ -340,7 +341,9 @@ def _told() -> dict[str, dict[str, str]]:
 
 def _judged(soak: Soak, talk: Talk, faults: Faults, listener: Listener, told: dict[str, dict[str, str]]) -> dict[str, Any]:
     broken = [f"{name} died with exit status {status}" for name, status in soak.dead.items()]
-    processes, grown = growth.told(np.array(soak.hours), {name: each.samples for name, each in soak.holdings.items()})
+    hours = np.array(soak.hours)
+    held = {name: holdings.samples[: len(hours)] for name, holdings in soak.holdings.items()}
+    processes, grown = growth.told(hours, held)
     broken += grown
     back = {kind: 1000 * np.array(seconds) for kind, seconds in faults.took.items() if len(seconds)}
     slow = sum(int((times > 1000 * ALLOWED_S).sum()) for times in back.values())
@@ -352,10 +355,10 @@ def _judged(soak: Soak, talk: Talk, faults: Faults, listener: Listener, told: di
     if not (back and len(late) and listener.pictures):
         broken.append("no fault, no pose or no picture: nothing was tried")
     driver, speaker = (told.get(name, {}) for name in ("motor_driver", "speaker"))
-    pauses = 3600 * np.diff(soak.hours) - LOOK_S
+    pauses = 3600 * np.diff(hours) - LOOK_S
     return {
-        "hours": round(soak.hours[-1], 3) if soak.hours else 0,
-        "longest that this bench was held up, s": round(float(pauses.max()), 1) if len(pauses) else 0,
+        "hours": rounded(hours.max(initial=0)),
+        "longest that this bench was held up, s": rounded(pauses.max(initial=0)),
         "requests": dict(talk.requests),
         "faults": faults.count,
         **{
