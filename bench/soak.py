@@ -200,12 +200,17 @@ class Talk:
         self._cut_short(saying)
 
     def _heard(self, saying: Saying) -> None:
-        if self._until(lambda: saying.result) and not saying.result.completed:
-            self._blame(saying.result.message)
+        result = self._result(saying)
+        if result and not result.completed:
+            self._blame(result.message)
 
     def _cut_short(self, saying: Saying) -> None:
-        if self._until(lambda: saying.result) and saying.result.completed:
-            self._blame("heard to an end that it does not have")
+        result = self._result(saying)
+        if result and result.completed:
+            self._blame("cut short, but heard to its end")
+
+    def _result(self, saying: Saying) -> Any:
+        return saying.result if self._until(lambda: saying.result) else None
 
     def _until(self, condition: Callable[[], object]) -> bool:
         """-> whether it came to hold before the run was over; that it never does is a fault of the robot's."""
