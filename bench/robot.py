@@ -38,7 +38,7 @@ class Bench:
     """A virtual controller and the nodes in front of it, each a process; all are ended with it."""
 
     def __init__(self, bus: str = "maestro", twin: bool = False, logs: bool = True) -> None:
-        """bus: which the twin's motors hang on; twin: the controller is that of the twin node; logs: the controller keeps a log."""
+        """bus: which the motors hang on; twin: the controller is the one that the twin node puts up; logs: it keeps a log."""
         self.folder = Path(tempfile.mkdtemp(prefix="lipsync-bench-"))
         self.yaml = self.folder / "robot.yaml"
         self.yaml.write_text(yaml.safe_dump(_on(bus)))
