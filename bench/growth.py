@@ -88,7 +88,8 @@ def drift(values: np.ndarray) -> tuple[float, float]:
 def told(hours: np.ndarray, held: dict[str, np.ndarray]) -> tuple[dict[str, Any], list[str]]:
     """hours (n,) of the looks, held: samples (n, 4) by process -> what each of them, and all, held; what grows, in sentences.
 
-    The warm-up does not count, neither here nor there: WARM_UP_S, or a third of a shorter run.
+    The warm-up does not count, neither here nor there: WARM_UP_S, or a third of a shorter run. What was watched for less than
+    WARM_UP_S after it is not judged: it may be warming up still.
     """
     warm = hours > min(WARM_UP_S / 3600, hours.max(initial=0) / 3)
     figures: dict[str, Any] = {}
@@ -106,6 +107,8 @@ def told(hours: np.ndarray, held: dict[str, np.ndarray]) -> tuple[dict[str, Any]
             "threads": _counts(threads),
             "CPU %": round(100 * np.ptp(cpu_s) / (3600 * np.ptp(hours))),
         }
+        if np.ptp(hours) < WARM_UP_S / 3600:
+            continue
         grows += [f"{name} grows by {rise.best:.1f} MB an hour"] * (rise.low > MOST_MB_HOUR)
         grows += [f"{name} has ever more {what}" for what, each in (("files", handles), ("threads", threads)) if _more(each)]
     return figures, grows
