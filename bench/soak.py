@@ -375,7 +375,7 @@ def _judged(soak: Soak, talk: Talk, faults: Faults, listener: Listener, told: di
         "poses after they were due, median ms": rounded(float(np.median(late)) if len(late) else np.nan),
         "drift, ms, and its standard error": [rounded(rise), rounded(error)],
         "driver connected, times": driver.get("connections"),
-        "poses missed": driver.get("missed"),
+        "poses missed, of all": [driver.get("missed"), driver.get("poses")],  # some for each fault, and for a machine too busy
         "sound out: jumps, gaps": [speaker.get("skips"), speaker.get("underruns")],
         **processes,
         "promises broken": broken,
