@@ -1,6 +1,6 @@
 # make speak: the twin speaks a recording. make test: the suite. Both set up what is missing first; both may be repeated.
 .DEFAULT_GOAL := help
-.PHONY: help speak test bench wire lint setup clean
+.PHONY: help speak test bench wire soak lint setup clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,12 +14,14 @@ APT_TEST := espeak-ng ffmpeg libasound2-plugins pulseaudio pulseaudio-utils
 FOLDERS := $(shell find action config launch lipsync_robot models msg samples -type d -not -name __pycache__)
 
 export MUJOCO_GL ?= osmesa
+HOURS ?= 2
 
 help:
 	@echo "make speak   the twin speaks: out/speak.mp4, out/speak.json"
 	@echo "make test    style, types and tests"
 	@echo "make bench   how fast, punctual and cheap it is here, beside its alternatives: ten minutes"
 	@echo "make wire    faults, kills and commands on the wire, speech and stops, measured: most of an hour"
+	@echo "make soak    a robot that talks while its serial line fails, HOURS=2: memory, open files, threads, drift"
 
 speak: export ROS_DOMAIN_ID ?= 83
 speak: $(VENV)/.package
@@ -33,6 +35,9 @@ bench: $(VENV)/.test
 
 wire: $(VENV)/.package
 	$(BIN)/python bench/wire.py --json out/wire.json
+
+soak: $(VENV)/.test
+	$(BIN)/python bench/soak.py --hours $(HOURS) --json out/soak.json
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check

@@ -37,13 +37,13 @@ LONG = 40  # times the recording is said in a row: nine minutes
 class Bench:
     """A virtual controller and the nodes in front of it, each a process; all are ended with it."""
 
-    def __init__(self, bus: str = "maestro", twin: bool = False) -> None:
-        """bus: which the twin's motors hang on; twin: the controller is the one that the twin node puts up."""
+    def __init__(self, bus: str = "maestro", twin: bool = False, logs: bool = True) -> None:
+        """bus: which the motors hang on; twin: the controller is the one that the twin node puts up; logs: it keeps a log."""
         self.folder = Path(tempfile.mkdtemp(prefix="lipsync-bench-"))
         self.yaml = self.folder / "robot.yaml"
         self.yaml.write_text(yaml.safe_dump(_on(bus)))
         self.robot = description.load(self.yaml)
-        self.log = self.folder / "log"
+        self.log, self._logs = self.folder / "log", logs
         self.port = run_folder() / f"{os.environ['ROS_DOMAIN_ID']}.port" if twin else self.folder / "port"
         self._servos: np.ndarray | None = None
         if not twin:
@@ -53,7 +53,7 @@ class Bench:
 
     def power(self) -> None:
         """Puts up the controller, again if it was killed."""
-        self.controller = VirtualController(self.yaml, self.port, self.log)
+        self.controller = VirtualController(self.yaml, self.port, self.log if self._logs else None)
         self._servos = None
 
     def start(self, node: str, **parameters: Any) -> subprocess.Popen:
@@ -98,6 +98,18 @@ class Bench:
             if time.monotonic() > give_up:
                 raise RuntimeError("nothing moves")
             time.sleep(0.01)
+
+    def takes_frames(self, patience_s: float) -> bool:
+        """Waits until the device has taken some frames more -> whether it has."""
+        taken, before = 0, self.controller.accepted()
+        give_up = time.monotonic() + patience_s
+        while taken < 3:
+            now = self.controller.accepted()
+            taken, before = taken + max(0, now - before), now  # a device that restarts counts anew
+            if time.monotonic() > give_up:
+                return False
+            time.sleep(0.005)
+        return True
 
     @property
     def open_by(self) -> float:

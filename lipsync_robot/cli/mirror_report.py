@@ -34,7 +34,7 @@ def report(console: Console, figures: dict[str, Any], usage: Usage, film: Path |
         "missed_pictures": nodes["camera"].missed,
         "latency_ms": {key: driver.get(f"wire_{key}_ms") for key in ("p50", "p95", "p99", "max")},
         "missed_deadlines": figures["missed"],
-        "anticipated": len(nodes["predictor"].predictor.fired) if "predictor" in nodes else None,
+        "anticipated": nodes["predictor"].predictor.fired if "predictor" in nodes else None,
         "alike": None,
         "cpu_percent_of_one_core": round(usage.cpu_percent_of_one_core, 1),
         "peak_rss_mb": round(usage.peak_rss_mb, 1),

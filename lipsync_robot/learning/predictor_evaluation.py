@@ -56,9 +56,9 @@ def watch(clips: list[Clip], model: Predictor, signs: Signs, limits: Limits) -> 
         model.reset()
         told = []
         for face, stamp in zip(clip.faces, clip.stamps, strict=True):
-            before = len(model.fired)
+            before = model.fired
             model(face.astype(float), float(stamp))
-            if len(model.fired) > before and model.latest:
+            if model.fired > before and model.latest:
                 told.append(model.latest)
         foretold, missed = [], 0
         for expression in expressions(clip, signs, limits)[0]:

@@ -193,7 +193,7 @@ class Predictor:
             raise ModelError(f"{path}: does not say when an expression begins. Train it anew: docs/training.md.") from error
         self.manners = manners or Manners()
         self._onsets = Onsets(signs)
-        self.fired: list[float] = []  # s, the stamps at which an expression was known to have begun
+        self.fired = 0  # times that an expression was known to have begun
         self.latest: Anticipated | None = None
         self.reset()
 
@@ -229,7 +229,7 @@ class Predictor:
         for frame in self._grid(points, stamp):
             onset = self._onsets(frame)
             if onset is not None:
-                self.fired.append(stamp)
+                self.fired += 1
                 self.latest = Anticipated(stamp, onset, self.expected(onset))
                 before, self._wait = self._offset(points, stamp), _Wait(onset, self.latest.face)
                 self._begin(before, self.manners.ease_s, points, stamp)
