@@ -112,20 +112,20 @@ def table(console: Console, figures: Figures) -> None:
     rows = {
         "one process": figures["composed"],
         "a process each": figures["processes"],
-        "one, with the twin": figures["composed_with_twin"],
+        "one, with twin": figures["composed_with_twin"],
         "one, held back": figures["as_shipped"],
         "SingleThreaded": figures["executors"]["SingleThreadedExecutor"],
         "MultiThreaded": figures["executors"]["MultiThreadedExecutor"],
-    } | {f"{faces} faces, worst": row for faces, row in figures["faces"].items()}
+    } | {f"worst of {faces}": row for faces, row in figures["faces"].items()}
     shown = Table(box=None, header_style="bold", title=f"sound to wire, ms, + {figures['lookahead_ms']:.0f} look-ahead")
-    shown.add_column("")
-    for column in ("p50", "p95", "p99", "p99.9", "max", "jitter", "missed", "CPU %", "MB", "start s"):
-        shown.add_column(column, justify="right")
+    shown.add_column("", no_wrap=True)
+    for column in ("p50", "p99", "p99.9", "max", "jitter", "missed", "CPU %", "MB", "starts"):
+        shown.add_column(column, justify="right", no_wrap=True)
     for name, row in rows.items():
         if row is None:
-            shown.add_row(name, *["-"] * 10)
+            shown.add_row(name, *["-"] * 9)
             continue
-        late = [f"{row['latency_ms'][key]:.1f}" for key in ("p50", "p95", "p99", "p999", "max")]
+        late = [f"{row['latency_ms'][key]:.1f}" for key in ("p50", "p99", "p999", "max")]
         cost = [f"{row['cpu_percent_of_one_core']:.0f}", f"{row['rss_mb']:.0f}", f"{row['first_motion_s']:.1f}"]
         shown.add_row(name, *late, f"{row['jitter_ms']:.1f}", f"{row['missed_deadlines']:.0f}", *cost)
     console.print(shown)

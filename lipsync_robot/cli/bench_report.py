@@ -53,7 +53,7 @@ def _graph(figures: dict[str, Any]) -> str:
         motion, half a second of it on purpose."""
     )
     table = [
-        "| | p50 | p95 | p99 | p99.9 | max | jitter | missed | CPU % | MB | starts, s |",
+        "| | p50 | p95 | p99 | p99.9 | max | jitter | missed / sent | CPU % | MB | starts, s |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for words, row in rows:
@@ -62,7 +62,7 @@ def _graph(figures: dict[str, Any]) -> str:
             continue
         late = " | ".join(f"{row['latency_ms'][key]:.1f}" for key in LATE)
         cost = f"{row['cpu_percent_of_one_core']:.0f} | {row['rss_mb']:.0f} | {row['first_motion_s']:.1f}"
-        missed = f"{row['missed_deadlines']:.0f} of {row['poses']:.0f}"
+        missed = f"{row['missed_deadlines']:.0f} / {row['poses']:.0f}"
         table.append(f"| {words} | {late} | {row['jitter_ms']:.1f} | {missed} | {cost} |")
     runs = [
         f"{ROWS[key]}: "
