@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,7 @@ os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 os.environ.setdefault("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")
 
-from lipsync_robot.audio import files
-from lipsync_robot.audio.mel import SAMPLE_RATE
+from lipsync_robot.cli.bench_graph import long_speech
 from lipsync_robot.motors import description
 from lipsync_robot.motors.ports import run_folder
 from lipsync_robot.resources import resource
@@ -31,7 +29,6 @@ PROGRAMS = Path(sys.prefix) / "lib" / "lipsync_robot"
 CHAIN = ("audio_file", "speaker", "audio2landmark", "retarget", "inverse_model", "motor_driver")  # sound in, motion out
 MOVING = 0.15  # of the range, from neutral
 PATIENCE_S = 30.0
-LONG = 40  # times the recording is said in a row: nine minutes
 
 
 class Bench:
@@ -77,12 +74,7 @@ class Bench:
 
     def speech(self) -> Path:
         """A recording of somebody who talks for long."""
-        if not self._sound.exists():
-            said = np.tile((files.read(resource("samples/avonlea.opus")) * 32767).astype(np.int16), LONG)
-            with wave.open(str(self._sound), "wb") as file:
-                file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
-                file.writeframes(said.tobytes())
-        return self._sound
+        return self._sound if self._sound.exists() else long_speech(self._sound)
 
     def events(self, kind: str) -> Iterator[dict[str, Any]]:
         """The log's lines that hold `kind`: wire, targets or fault."""

@@ -68,6 +68,16 @@ def test_a_stage_moves_a_robot_and_leaves_it_at_neutral(
     assert "/audio" not in counts  # there was none in the bag
 
 
+def test_commands_are_replayed_without_any_model(bag: Path, patient: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    ended = run("replay", bag, "--stage", "command", "--rate", 2, "--config", patient, "--json", report)
+    assert ended.returncode == 0, ended.stderr
+    figures = json.loads(report.read_text())
+    assert figures["frames"] == 128
+    assert figures["latency_ms"]["p50"] > 0
+    assert figures["providers"] == {}
+
+
 def test_a_recording_of_nothing_is_said_so(tmp_path: Path) -> None:
     process = subprocess.Popen([COMMAND, "record", str(tmp_path / "bag")], stderr=subprocess.PIPE, text=True)
     assert process.stderr
