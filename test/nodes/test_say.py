@@ -369,3 +369,20 @@ def test_whatever_comes_over_it_every_request_is_answered_and_the_face_ends_at_n
     end = len(speaking.sent) + 250  # two and a half seconds: all that was ever on its way
     assert speaking.ear.until(lambda: len(speaking.sent) > end)
     assert all(np.abs(np.array(m.position) - speaking.neutral).max() < 0.005 for m in speaking.sent[-200:])
+
+
+def test_two_robots_hear_only_their_own(ear: Ear, start, hasty, short: Path, recording: Path) -> None:
+    start("say", "-r", "__ns:=/left", *ALONE, *hasty)
+    start("say", "-r", "__ns:=/right", *ALONE)
+    left, right = Client(ear, "left/"), Client(ear, "right/")
+    long, said = left.say(file=recording), right.say(file=short)
+    assert ear.until(lambda: long.speaks)
+    left.stop()
+    starving = left.say(stream=True)
+    left.send(starving, np.full(3200, 1000), SAMPLE_RATE)
+    assert left.answered(long, starving) and right.answered(said)
+    assert long.outcome == (ABORTED, "stopped.")
+    assert said.outcome == (SUCCEEDED, "")
+    assert starving.outcome == (ABORTED, "no sound came for 0.5 s.")  # after its first 0.2 s
+    assert len(left.voids) == 1 and right.voids == []
+    assert left.samples().size and right.samples().size
