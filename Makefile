@@ -27,8 +27,9 @@ speak: export ROS_DOMAIN_ID ?= 83
 speak: $(VENV)/.package
 	$(BIN)/lipsync-robot speak --video out/speak.mp4 --json out/speak.json
 
+# Two files at a time: half of what a test does is to wait for processes that it has started.
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 bench: $(VENV)/.test
 	$(BIN)/lipsync-robot bench --json out/bench.json --report out/bench.md

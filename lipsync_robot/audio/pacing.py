@@ -8,7 +8,7 @@ from .files import FULL_SCALE
 from .mel import HOP, SAMPLE_RATE
 
 HOP_S = HOP / SAMPLE_RATE
-EARLY_S = 0.0005  # or a timer of the same rhythm would find a block just due at one time and not yet at the next
+EARLY_S = 0.0002  # or a timer of the same rhythm would find a block just due at one time and not yet at the next
 
 
 class Pace:

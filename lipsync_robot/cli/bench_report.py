@@ -76,8 +76,8 @@ def _graph(figures: dict[str, Any]) -> str:
 
 def _stages(figures: dict[str, Any]) -> str:
     told = _paragraph(
-        """From when one node published to when the next did, ms, with somebody listening to every arrow; and what each
-        node costs as a process."""
+        """From when one node published to when the next did, ms, in one process with somebody outside listening to every
+        arrow, so that each message goes through DDS; and what each node costs as a process."""
     )
     stages = ["| published | p50 | p99 | max |", "|---|---|---|---|"]
     stages += [

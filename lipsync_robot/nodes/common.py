@@ -30,7 +30,7 @@ from ..errors import BadInputError, LipsyncError
 from ..motors.ports import run_folder
 from ..resources import resource
 from .diagnostics import Condition, Diagnostics
-from .executor import new_executor
+from .executor import handing_over, new_executor
 
 P = TypeVar("P")
 
@@ -122,10 +122,10 @@ class Configured(Node):
         return Condition()
 
     def create_publisher(self, msg_type: Any, topic: str, qos_profile: Any, **options: Any) -> Publisher:
-        """As any node's; what is published is counted."""
+        """As any node's; what is published is counted, and handed over where all who hear it are near."""
         publisher = super().create_publisher(msg_type, topic, qos_profile, **options)
         if self._reports is not None:
-            publisher.publish = self._reports.counted(topic, True, publisher.publish)
+            publisher.publish = self._reports.counted(topic, True, handing_over(self, publisher))
         return publisher
 
     def create_subscription(self, msg_type: Any, topic: str, callback: Any, qos_profile: Any, **options: Any) -> Subscription:

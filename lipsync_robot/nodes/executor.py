@@ -3,15 +3,23 @@
 rclpy's SingleThreadedExecutor gathers every entity of every node anew, twice, for each callback: for the nodes that speak,
 several times the work of their networks. Here that is done only when a node has made or destroyed something, and whatever is
 ready is served before the next wait, so that no node starves another.
+
+What one node publishes and only others of the same executor hear is handed to them as it is, and neither serialised, sent,
+waited for nor read: rclcpp calls that intra-process communication, and rclpy has none.
 """
 
+import threading
 import time
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from rclpy.exceptions import InvalidHandle
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
 from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import DurabilityPolicy, QoSCompatibility, qos_check_compatible
 from rclpy.subscription import Subscription
 from rclpy.task import Task
 from rclpy.timer import Timer
@@ -23,14 +31,43 @@ OF_NODE = {kind: f"{kind}s" for kind in KINDS} | {"guard_condition": "guards"}
 EVENTS_EVERY_S = 0.5  # a topic's two ends do not fit together, and the like: worth a warning, not a place in every wait
 
 
+class Inbox:
+    """What a subscription was handed and has not heard yet: the newest messages, as many as its depth, as DDS has it."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self.subscription = subscription
+        self._messages: deque[Any] = deque(maxlen=subscription.qos_profile.depth or None)  # none: it keeps all
+
+    def put(self, message: Any) -> None:
+        self._messages.append(message)
+
+    def hear(self) -> None:
+        if not self._messages:  # more came than its depth
+            return
+        try:
+            with self.subscription.handle:
+                pass
+        except InvalidHandle:  # a callback before it has destroyed it
+            return
+        self.subscription.callback(self._messages.popleft())
+
+    def hear_what_was_sent(self) -> None:
+        while _hear(self.subscription):
+            pass
+
+
 class TurnExecutor(Executor):
     """Serves its nodes in turns. Callbacks are plain functions, none beside another: callback groups mean nothing here.
 
-    Only the thread that serves nodes may change or destroy them.
+    Only the thread that serves nodes may change or destroy them; any may publish.
     """
 
     def __init__(self, **options: Any) -> None:
         self._stale, self._events_at = True, 0.0
+        self._thread = 0  # that serves
+        self._soon: deque[Callable[[], None]] = deque()
+        self._inboxes: dict[str, list[Inbox]] | None = None  # by topic; None while they are gathered
+        self._near: dict[Publisher, list[Inbox]] = {}
         self._waitables: list[Waitable] = []
         self._events: list[Waitable] = []
         self._tasks: list[tuple[Task, Any, Any]]
@@ -56,8 +93,13 @@ class TurnExecutor(Executor):
         """
         if self._is_shutdown:
             return
+        self._thread = threading.get_ident()
         if self._stale and self._context.ok():
             self._gather()
+        if self._soon:  # a chain of nodes is gone through in one go
+            for _ in range(len(self._soon)):
+                self._soon.popleft()()
+            return
         waitables = self._waitables
         if time.monotonic() >= self._events_at:
             waitables = waitables + self._events
@@ -82,9 +124,29 @@ class TurnExecutor(Executor):
     def spin_once_until_future_complete(self, future: Any, timeout_sec: Any = None) -> None:
         self.spin_once(getattr(timeout_sec, "timeout", timeout_sec))
 
+    def call_soon(self, act: Callable[[], None]) -> None:
+        """Has act called before anything is waited for again. Any thread may ask for it."""
+        self._soon.append(act)
+        if threading.get_ident() != self._thread:
+            super().wake()
+
+    def within_reach(self, publisher: Publisher) -> list[Inbox] | None:
+        """Those that hear this publisher, if nobody else does; otherwise None: then it is DDS that knows them all."""
+        inboxes = self._inboxes
+        if inboxes is None or self._stale:
+            return None
+        if publisher not in self._near:
+            self._near[publisher] = [
+                inbox
+                for inbox in inboxes.get(publisher.topic_name, [])
+                if qos_check_compatible(publisher.qos_profile, inbox.subscription.qos_profile)[0] != QoSCompatibility.ERROR
+            ]
+        near = self._near[publisher]
+        return near if publisher.get_subscription_count() <= len(near) else None
+
     def _gather(self) -> None:
         """The wait set of all that the nodes have now."""
-        self._stale = False
+        self._stale, self._inboxes, self._near = False, None, {}
         nodes = self.get_nodes()
         self._entities = {
             kind: {each.handle.pointer: each for node in nodes for each in getattr(node, name)}
@@ -110,6 +172,11 @@ class TurnExecutor(Executor):
         adds = {kind: getattr(self._set, f"add_{kind}") for kind in KINDS}
         self._adds = [(adds[kind], entity.handle) for kind in KINDS for entity in self._entities[kind].values()]
         self._adds += [(adds["guard_condition"], handle) for handle in own]
+        inboxes: dict[str, list[Inbox]] = {}
+        for subscription in self._entities["subscription"].values():
+            if _message_only(subscription) and not subscription.raw:
+                inboxes.setdefault(subscription.topic_name, []).append(Inbox(subscription))
+        self._inboxes = inboxes
 
     def _wait(self, waitables: list[Waitable], nanoseconds: int) -> None:
         if not self._context.ok():
@@ -146,15 +213,48 @@ def new_executor(**options: Any) -> Executor:
     return TurnExecutor(**options) if hasattr(Executor, "_take_waitable") else SingleThreadedExecutor(**options)
 
 
-def _hear(subscription: Subscription) -> None:
+def handing_over(node: Node, publisher: Publisher) -> Callable[[Any], None]:
+    """publisher.publish, by the shortest way: who hears a message must not change it, as others hold the same.
+
+    Messages keep their order when somebody outside begins to listen, or ends.
+    """
+    send = publisher.publish
+    if publisher.qos_profile.durability != DurabilityPolicy.VOLATILE:
+        return send  # is kept for who comes later
+    sent = False  # the last one
+
+    def publish(message: Any) -> None:
+        nonlocal sent
+        executor = node.executor
+        near = executor.within_reach(publisher) if isinstance(executor, TurnExecutor) else None
+        if near is None or isinstance(message, bytes):
+            sent = True
+            send(message)
+            return
+        for inbox in near:
+            if sent:
+                executor.call_soon(inbox.hear_what_was_sent)
+            inbox.put(message)
+            executor.call_soon(inbox.hear)
+        sent = False
+
+    return publish
+
+
+def _message_only(subscription: Subscription) -> bool:
+    return subscription._callback_type is Subscription.CallbackType.MessageOnly
+
+
+def _hear(subscription: Subscription) -> bool:
+    """Whether there was something."""
     try:
         with subscription.handle:
             taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
     except InvalidHandle:  # a callback before it has destroyed it
-        return
+        return False
     if taken is not None:
-        message_only = subscription._callback_type is Subscription.CallbackType.MessageOnly
-        subscription.callback(*(taken[:1] if message_only else taken))
+        subscription.callback(*(taken[:1] if _message_only(subscription) else taken))
+    return taken is not None
 
 
 def _call(timer: Timer) -> None:

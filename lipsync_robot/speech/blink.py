@@ -23,6 +23,8 @@ class Blinks:
         if self._next is None:
             self._next = moment + self._pause()
         since = moment - self._next
+        if since <= 0:
+            return face
         if since > CLOSING_S + CLOSED_S + OPENING_S:
             self._next = moment + self._pause()
         closing = float(np.interp(since, np.cumsum([0, CLOSING_S, CLOSED_S, OPENING_S]), [0, 1, 1, 0]))

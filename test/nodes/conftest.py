@@ -16,6 +16,7 @@ from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
 
+ACQUAINTED_S = 0.5  # two ends of a topic do not find each other in the same instant
 PROGRAMS = Path(sys.prefix) / "lib" / "lipsync_robot"
 
 
@@ -25,6 +26,7 @@ class Ear:
     def __init__(self) -> None:
         self.node = Node("test_ear")
         self._subscriptions: list[Subscription] = []
+        self._listens_since: float | None = None
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)
 
@@ -39,8 +41,12 @@ class Ear:
         self._executor.add_node(node)
 
     def listens(self) -> bool:
-        """Whether everything it wants to hear has somebody who says it."""
-        return all(subscription.get_publisher_count() for subscription in self._subscriptions)
+        """Whether everything it wants to hear has had somebody who says it for so long that they know of this ear, too."""
+        if not all(subscription.get_publisher_count() for subscription in self._subscriptions):
+            self._listens_since = None
+            return False
+        self._listens_since = self._listens_since or time.monotonic()
+        return time.monotonic() - self._listens_since > ACQUAINTED_S
 
     def until(self, condition: Callable[[], object], patience_s: float = 60.0) -> bool:
         """Serves the node until the condition holds -> whether it came to hold."""

@@ -1,17 +1,20 @@
-"""What serves the nodes of a process: everything that is ready, whatever the nodes make, destroy or raise meanwhile."""
+"""What serves the nodes of a process: everything that is ready, whatever the nodes make, destroy or raise meanwhile; and what
+is said among them, without detour while nobody else listens."""
 
+import threading
 from collections.abc import Callable, Iterator
 from time import monotonic
 
 import pytest
 import rclpy
+from rclpy.context import Context
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Int32
 
-from lipsync_robot.nodes.executor import TurnExecutor
+from lipsync_robot.nodes.executor import TurnExecutor, handing_over
 
 
 class Served:
@@ -19,6 +22,15 @@ class Served:
         self.node = Node("served")
         self.executor = TurnExecutor()
         self.executor.add_node(self.node)
+
+    def says(self, topic: str, quality: QoSProfile | int = 10) -> Callable[[Int32], None]:
+        return handing_over(self.node, self.node.create_publisher(Int32, topic, quality))
+
+    def hears(self, topic: str, quality: QoSProfile | int = 10) -> list[Int32]:
+        heard: list[Int32] = []
+        self.node.create_subscription(Int32, topic, heard.append, quality)
+        self.executor.spin_once(0.0)
+        return heard
 
     def until(self, condition: Callable[[], object]) -> None:
         give_up = monotonic() + 60
@@ -30,7 +42,10 @@ class Served:
 @pytest.fixture
 def served() -> Iterator[Served]:
     rclpy.init()
-    yield Served()
+    served = Served()
+    yield served
+    served.executor.shutdown()
+    served.node.destroy_node()  # or the next test's topics would have listeners that are still to be forgotten
     rclpy.try_shutdown()
 
 
@@ -90,3 +105,83 @@ def test_two_ends_of_a_topic_that_do_not_fit_are_told_of(served: Served) -> None
         Int32, "number", told.append, 1, event_callbacks=SubscriptionEventCallbacks(incompatible_qos=told.append)
     )
     served.until(lambda: told)
+
+
+def test_what_only_neighbours_hear_is_handed_to_each_as_it_is(served: Served) -> None:
+    say = served.says("number")
+    first, second = served.hears("number"), served.hears("number")
+    message = Int32(data=7)
+    say(message)
+    served.executor.spin_once(0.0)
+    assert first[0] is message
+    assert second[0] is message
+
+
+def test_every_message_is_heard_once_and_in_order_while_somebody_outside_comes_and_goes(served: Served) -> None:
+    say, heard = served.says("number", 1000), served.hears("number", 1000)
+    heard_outside: list[int] = []
+    said = 0
+
+    def talk(enough: Callable[[], object]) -> None:
+        def once() -> object:
+            nonlocal said
+            while said - len(heard) < 5:  # some are always on their way
+                say(Int32(data=said))
+                said += 1
+            outside.spin_once(0.0)
+            return enough()
+
+        served.until(once)
+
+    context = Context()
+    rclpy.init(context=context)
+    try:
+        outside, node = TurnExecutor(context=context), Node("outside", context=context)
+        outside.add_node(node)
+        for _ in range(3):
+            talk(lambda: len(heard) > 30)
+            heard_outside.clear()
+            ear = node.create_subscription(Int32, "number", lambda message: heard_outside.append(message.data), 1000)
+            talk(lambda: len(heard_outside) > 30)
+            assert heard_outside == list(range(heard_outside[0], heard_outside[-1] + 1))
+            node.destroy_subscription(ear)
+            heard_outside.clear()
+            talk(lambda until=said + 300: said > until)
+            assert not heard_outside
+    finally:
+        node.destroy_node()
+        rclpy.shutdown(context=context)
+    served.until(lambda: len(heard) == said)
+    assert [message.data for message in heard] == list(range(said))
+
+
+def test_of_more_than_its_depth_the_newest_are_heard(served: Served) -> None:
+    say, heard = served.says("number", 3), served.hears("number", 3)
+    for number in range(8):
+        say(Int32(data=number))
+    served.until(lambda: len(heard) == 3)
+    served.executor.spin_once(0.0)
+    assert [message.data for message in heard] == [5, 6, 7]
+
+
+def test_another_thread_that_publishes_wakes_who_serves(served: Served) -> None:
+    say, heard = served.says("number"), served.hears("number")
+    later = threading.Timer(0.2, say, [Int32(data=7)])
+    later.start()
+    while not heard:
+        served.executor.spin_once()  # without end, unless it is woken
+    later.join()
+    assert [message.data for message in heard] == [7]
+
+
+def test_a_neighbour_whose_quality_does_not_fit_hears_nothing_and_one_that_was_destroyed_neither(served: Served) -> None:
+    say = served.says("number", QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT))
+    reliable, destroyed = (
+        served.hears("number"),
+        served.hears("number", QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)),
+    )
+    say(Int32(data=7))
+    served.node.destroy_subscription(list(served.node.subscriptions)[-1])
+    for _ in range(10):
+        served.executor.spin_once(0.01)
+    assert reliable == destroyed == []
