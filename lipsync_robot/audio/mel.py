@@ -71,6 +71,7 @@ class LogMel:
         self._tail = heard[k * HOP :]
         if k == 0:
             return np.empty((0, BANDS), np.float32)
-        windows = np.lib.stride_tricks.sliding_window_view(heard, WINDOW)[: (k - 1) * HOP + 1 : HOP]
+        hops = heard[: (k + 1) * HOP].reshape(k + 1, HOP)
+        windows = np.concatenate([hops[:-1], hops[1:]], axis=1)
         power = np.abs(np.fft.rfft(windows * HANN, axis=-1)) ** 2
         return (10 * np.log10(np.maximum(POWER_FLOOR, power @ FILTERS))).astype(np.float32)

@@ -99,9 +99,7 @@ def measure(plan: Plan, seconds: float, lookahead_s: float) -> dict[str, Any]:
             def listen(until: float) -> None:
                 while (left := until - time.monotonic()) > 0:
                     executor.spin_once(left)
-                dead = [name for name, process in processes.items() if process.poll() is not None]
-                if dead:
-                    raise BenchError(f"{', '.join(dead)} has died.")
+                must_live(processes)
 
             give_up = time.monotonic() + PATIENCE_S
             while any(face.moved is None for face in heard):
@@ -109,11 +107,12 @@ def measure(plan: Plan, seconds: float, lookahead_s: float) -> dict[str, Any]:
                     raise BenchError(f"the robot did not move within {PATIENCE_S:.0f} s of being started.")
                 listen(time.monotonic() + 0.1)
             listen(time.monotonic() + SETTLED_S)
-            start, used = time.time(), {name: cpu_s(process.pid) for name, process in processes.items()}
+            start = time.time()
             listen(time.monotonic() + seconds)
             end = time.time()
-            cost = {name: 100 * (cpu_s(process.pid) - used[name]) / (end - start) for name, process in processes.items()}
-            memory = {name: rss_mb(process.pid) for name, process in processes.items()}
+            for subscription in list(node.subscriptions):  # what it costs to be measured is no cost of the robot's
+                node.destroy_subscription(subscription)
+            cost, memory = spent(processes, seconds / 2)
         executor.shutdown()
         node.destroy_node()
     finally:
@@ -129,6 +128,24 @@ def measure(plan: Plan, seconds: float, lookahead_s: float) -> dict[str, Any]:
     if plan.stages:
         figures["stages_ms"] = stages(heard[0].first, start, end, lookahead_s)
     return figures
+
+
+def spent(processes: dict[str, subprocess.Popen], seconds: float) -> tuple[dict[str, float], dict[str, float]]:
+    """-> of each process what it uses of a core, %, from half a second from now on, and its memory then, MB."""
+    time.sleep(0.5)
+    used, began = {name: cpu_s(process.pid) for name, process in processes.items()}, time.monotonic()
+    time.sleep(seconds)
+    must_live(processes)
+    passed = time.monotonic() - began
+    cost = {name: 100 * (cpu_s(process.pid) - used[name]) / passed for name, process in processes.items()}
+    return cost, {name: rss_mb(process.pid) for name, process in processes.items()}
+
+
+def must_live(processes: dict[str, subprocess.Popen]) -> None:
+    """Raises BenchError if one is not."""
+    dead = [name for name, process in processes.items() if process.poll() is not None]
+    if dead:
+        raise BenchError(f"{', '.join(dead)} has died.")
 
 
 def namespaces(plan: Plan) -> list[str]:

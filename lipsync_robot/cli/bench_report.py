@@ -49,8 +49,8 @@ def _graph(figures: dict[str, Any]) -> str:
     told = _paragraph(
         f"""From the last sample that a pose is made of to the first byte on the wire, in ms, beyond
         {figures["lookahead_ms"]:.0f} ms of look-ahead. Jitter is the 99th percentile of how far poses are from 20 ms
-        apart; missed is what came a period late, or never; CPU is of one core; `starts` is from launch to the first
-        motion, half a second of it on purpose."""
+        apart; missed is what came a period late, or never; CPU is of one core, while nobody listens from outside;
+        `starts` is from launch to the first motion, half a second of it on purpose."""
     )
     table = [
         "| | p50 | p95 | p99 | p99.9 | max | jitter | missed / sent | CPU % | MB | starts, s |",

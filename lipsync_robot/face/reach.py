@@ -10,6 +10,7 @@ DIRECTIONS = 4096  # in which the furthest face is looked for, besides each moti
 FARTHEST = 1e4  # radii of the hull: of what is asked for from beyond, rounding leaves too little
 EXACT = 1e-12  # of the squared distances involved
 ROUNDING = 1e-12  # a weight this small is none
+SAME = 1e-14  # of the squared distances: solvable even if two vertices are one
 
 
 def of_regions(landmarks: np.ndarray, static: np.ndarray) -> np.ndarray:
@@ -34,9 +35,10 @@ class Hull:
     """
 
     def __init__(self, vertices: np.ndarray) -> None:
-        self._vertices = vertices
-        self._centre = vertices.mean(0)
-        self._radius = float(np.linalg.norm(vertices - self._centre, axis=1).max())
+        self._vertices = vertices.astype(float)
+        self._centre = self._vertices.mean(0)
+        self._radius = float(np.linalg.norm(self._vertices - self._centre, axis=1).max())
+        self._scale = self._radius**2 or 1.0
         # Where the last search ended, from where the next one sets out: the nearest point is unique, so only time is saved.
         self._active, self._weights = np.array([0]), np.array([1.0])
 
@@ -48,37 +50,35 @@ class Hull:
             return np.full_like(self._centre, np.nan)
         if distance > FARTHEST * self._radius:
             wish = self._centre + away * (FARTHEST * self._radius / distance)
-        towards = self._vertices - wish
-        active, weights = _nearest_of(towards, self._active, self._weights)
-        nearest = np.inf
+        active, weights, best = self._active, self._weights, np.inf
         while True:
-            found = weights @ towards[active]
+            active, weights, found = self._between(wish, active, weights)
             squared = float(found @ found)
-            if squared >= nearest:
+            if squared >= best:
                 break  # only rounding is left
-            nearest, self._active, self._weights = squared, active, weights
-            along = towards @ found
-            furthest = int(np.argmin(along))
-            if squared - along[furthest] <= EXACT * (squared + self._radius**2):
+            best, self._active, self._weights = squared, active, weights
+            along = self._vertices @ found
+            furthest = int(along.argmin())
+            if squared + float(wish @ found) - along[furthest] <= EXACT * (squared + self._radius**2):
                 break
-            active, weights = _nearest_of(towards, np.append(active, furthest), np.append(weights, 0.0))
+            active, weights = np.append(active, furthest), np.append(weights, 0.0)
         return self._weights @ self._vertices[self._active]
 
-
-def _nearest_of(towards: np.ndarray, active: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """towards (m, k); active (s,) of them, which hold a point between them with weights (s,) -> those of the active whose
-    plane comes nearest to the origin between them, and their weights there."""
-    while True:
-        first = towards[active[0]]
-        edges = towards[active[1:]] - first
-        squares = edges @ edges.T
-        squares.flat[:: len(squares) + 1] += 1e-14 * np.trace(squares)  # solvable even if two vertices are one
-        shares = np.linalg.solve(squares, -edges @ first)
-        wanted = np.append(1 - shares.sum(), shares)
-        beyond = wanted <= ROUNDING
-        if not beyond.any():
-            return active, wanted
-        way = min(1.0, float((weights[beyond] / np.maximum(weights[beyond] - wanted[beyond], ROUNDING)).min()))
-        weights = weights + way * (wanted - weights)
-        stays = weights > ROUNDING
-        active, weights = active[stays], weights[stays] / weights[stays].sum()
+    def _between(self, wish: np.ndarray, active: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """active (s,) vertices, which hold a point between them with weights (s,) -> those of them whose plane comes nearest
+        to the wish between them, their weights there, and the way there from the wish (k,)."""
+        while True:
+            towards = self._vertices[active] - wish
+            squares = towards @ towards.T
+            # Equation 2.4 of the paper, which needs no plane to be laid through the vertices first.
+            squares.flat[:: len(squares) + 1] += SAME * self._scale
+            squares += self._scale
+            wanted = np.linalg.solve(squares, np.ones(len(squares)))
+            wanted /= wanted.sum()
+            beyond = wanted <= ROUNDING
+            if not beyond.any():
+                return active, wanted, wanted @ towards
+            way = min(1.0, float((weights[beyond] / np.maximum(weights[beyond] - wanted[beyond], ROUNDING)).min()))
+            weights = weights + way * (wanted - weights)
+            stays = weights > ROUNDING
+            active, weights = active[stays], weights[stays] / weights[stays].sum()

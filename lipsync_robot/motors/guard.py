@@ -57,7 +57,7 @@ class Guard:
         """Takes positions (motors,) as the new target, fresh at `now`; what is no pose is refused."""
         if not self.knows(positions):
             return False
-        self._target = np.clip(positions, 0.0, 1.0)
+        self._target = np.minimum(np.maximum(positions, 0.0), 1.0)  # np.clip takes five times as long for so few
         self._fresh = self._moved = now
         return True
 
@@ -84,7 +84,7 @@ class Guard:
         elapsed, self._now = min(max(0.0, now - self._now), LONGEST_STEP_S), now
         if not self._stopped:
             step = self._max_speed * elapsed
-            self._position = self._position + np.clip(self._aim(now) - self._position, -step, step)
+            self._position = self._position + np.minimum(np.maximum(self._aim(now) - self._position, -step), step)
         if np.abs(self._position - self._neutral).max() > AT_REST:
             self._moved = now
         return self._position.copy()

@@ -28,20 +28,26 @@ from rclpy.waitable import NumberOfEntities, Waitable
 FOREVER_NS = -1
 KINDS = ("subscription", "timer", "service", "client", "guard_condition")  # as a wait set calls them, and as they are served
 OF_NODE = {kind: f"{kind}s" for kind in KINDS} | {"guard_condition": "guards"}
+LOOK_S = 0.05  # between two looks at who listens: each costs as much as handing over several messages
 EVENTS_EVERY_S = 0.5  # a topic's two ends do not fit together, and the like: worth a warning, not a place in every wait
 
 
 class Inbox:
     """What a subscription was handed and has not heard yet: the newest messages, as many as its depth, as DDS has it."""
 
-    def __init__(self, subscription: Subscription) -> None:
+    def __init__(self, executor: "TurnExecutor", subscription: Subscription) -> None:
         self.subscription = subscription
+        self._executor = executor
         self._messages: deque[Any] = deque(maxlen=subscription.qos_profile.depth or None)  # none: it keeps all
 
-    def put(self, message: Any) -> None:
+    def put(self, message: Any, others_before: bool) -> None:
+        """others_before: messages may have been sent to the subscription, by DDS, that are to be heard first."""
+        if others_before:
+            self._executor.call_soon(self._hear_what_was_sent)
         self._messages.append(message)
+        self._executor.call_soon(self._hear)
 
-    def hear(self) -> None:
+    def _hear(self) -> None:
         if not self._messages:  # more came than its depth
             return
         try:
@@ -51,7 +57,7 @@ class Inbox:
             return
         self.subscription.callback(self._messages.popleft())
 
-    def hear_what_was_sent(self) -> None:
+    def _hear_what_was_sent(self) -> None:
         while _hear(self.subscription):
             pass
 
@@ -67,7 +73,6 @@ class TurnExecutor(Executor):
         self._thread = 0  # that serves
         self._soon: deque[Callable[[], None]] = deque()
         self._inboxes: dict[str, list[Inbox]] | None = None  # by topic; None while they are gathered
-        self._near: dict[Publisher, list[Inbox]] = {}
         self._waitables: list[Waitable] = []
         self._events: list[Waitable] = []
         self._tasks: list[tuple[Task, Any, Any]]
@@ -135,18 +140,17 @@ class TurnExecutor(Executor):
         inboxes = self._inboxes
         if inboxes is None or self._stale:
             return None
-        if publisher not in self._near:
-            self._near[publisher] = [
-                inbox
-                for inbox in inboxes.get(publisher.topic_name, [])
-                if qos_check_compatible(publisher.qos_profile, inbox.subscription.qos_profile)[0] != QoSCompatibility.ERROR
-            ]
-        near = self._near[publisher]
+        offered = publisher.qos_profile
+        near = [
+            inbox
+            for inbox in inboxes.get(publisher.topic_name, [])
+            if qos_check_compatible(offered, inbox.subscription.qos_profile)[0] != QoSCompatibility.ERROR
+        ]
         return near if publisher.get_subscription_count() <= len(near) else None
 
     def _gather(self) -> None:
         """The wait set of all that the nodes have now."""
-        self._stale, self._inboxes, self._near = False, None, {}
+        self._stale, self._inboxes = False, None
         nodes = self.get_nodes()
         self._entities = {
             kind: {each.handle.pointer: each for node in nodes for each in getattr(node, name)}
@@ -175,7 +179,7 @@ class TurnExecutor(Executor):
         inboxes: dict[str, list[Inbox]] = {}
         for subscription in self._entities["subscription"].values():
             if _message_only(subscription) and not subscription.raw:
-                inboxes.setdefault(subscription.topic_name, []).append(Inbox(subscription))
+                inboxes.setdefault(subscription.topic_name, []).append(Inbox(self, subscription))
         self._inboxes = inboxes
 
     def _wait(self, waitables: list[Waitable], nanoseconds: int) -> None:
@@ -216,26 +220,26 @@ def new_executor(**options: Any) -> Executor:
 def handing_over(node: Node, publisher: Publisher) -> Callable[[Any], None]:
     """publisher.publish, by the shortest way: who hears a message must not change it, as others hold the same.
 
-    Messages keep their order when somebody outside begins to listen, or ends.
+    Messages keep their order when somebody outside begins to listen, or ends; LOOK_S may pass until that is noticed.
     """
     send = publisher.publish
     if publisher.qos_profile.durability != DurabilityPolicy.VOLATILE:
         return send  # is kept for who comes later
-    sent = False  # the last one
+    near: list[Inbox] | None = None
+    look_at, sent = 0.0, False
 
     def publish(message: Any) -> None:
-        nonlocal sent
-        executor = node.executor
-        near = executor.within_reach(publisher) if isinstance(executor, TurnExecutor) else None
+        nonlocal near, look_at, sent
+        if (now := time.monotonic()) >= look_at:
+            executor = node.executor
+            near = executor.within_reach(publisher) if isinstance(executor, TurnExecutor) else None
+            look_at = now + LOOK_S
         if near is None or isinstance(message, bytes):
             sent = True
             send(message)
             return
         for inbox in near:
-            if sent:
-                executor.call_soon(inbox.hear_what_was_sent)
-            inbox.put(message)
-            executor.call_soon(inbox.hear)
+            inbox.put(message, others_before=sent)
         sent = False
 
     return publish

@@ -185,7 +185,8 @@ class MotorDriverNode(common.Managed):
         self.punctuality.arrived(age)
         if due <= now:  # waits for no tick; the line is given the time that the last frame takes
             self._came, self._next = now, now + (now - self._came)
-            time.sleep(max(0.0, self._ticked + self._frame_s - now))
+            if (busy_s := self._ticked + self._frame_s - now) > 0:
+                time.sleep(busy_s)
             self._tick()
             self._timer.reset()
 
