@@ -94,14 +94,15 @@ class TurnExecutor(Executor):
     def spin_once(self, timeout_sec: float | None = None) -> None:
         """Waits until something is ready, at most so long, and serves all that is, each once. Raises what callbacks raise.
 
-        timeout_sec: None waits forever. Raises ExternalShutdownException if rclpy is shut down meanwhile.
+        What has been handed over is ready at once, and served by itself. timeout_sec: None waits forever.
+        Raises ExternalShutdownException if rclpy is shut down meanwhile.
         """
         if self._is_shutdown:
             return
         self._thread = threading.get_ident()
         if self._stale and self._context.ok():
             self._gather()
-        if self._soon:  # a chain of nodes is gone through in one go
+        if self._soon:  # so that a chain of nodes is gone through without a wait between them
             for _ in range(len(self._soon)):
                 self._soon.popleft()()
             return
