@@ -39,7 +39,8 @@ class Person:
         self.screen = ""
         self.pid, self._terminal = pty.fork()
         if self.pid == 0:
-            os.execv(COMMAND, [COMMAND, "motors", *map(str, arguments)])
+            wide = {**os.environ, "COLUMNS": "200"}  # what is said of a file stands on one line, however long its path
+            os.execve(COMMAND, [COMMAND, "motors", *map(str, arguments)], wide)
         self.mode = termios.tcgetattr(self._terminal)
 
     def types(self, *keys: str) -> None:
