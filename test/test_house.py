@@ -27,7 +27,7 @@ ONLY_IN = {
     "lightning": {"learning"},
     "dask": {"learning"},
     "distributed": {"learning"},
-    "pocketsphinx": {"learning"},
+    "pocketsphinx": {"audio", "learning"},
     "onnxruntime": {"inference", "learning/export.py"},  # export: its quantiser and converter, never a session
     "rclpy": {"nodes", "cli"},
     "rosbags": {"bags"},

@@ -36,6 +36,7 @@ NODES = {
     "recorder": "RecorderNode",
     "witness": "WitnessNode",
     "monitor": "MonitorNode",
+    "recogniser": "RecogniserNode",
 }
 
 

@@ -3,7 +3,7 @@
 face_landmarks -> /humans/faces/tracked, /humans/faces/<id>/landmarks, /humans/faces/<id>/action_units
 
 It belongs to the node that has the picture: landmarks are wanted where they are in it, and human/landmarks has no pose. Voices
-are left to who recognises speech: LiveSpeech without its words says nothing.
+are `recogniser`'s.
 """
 
 import uuid
