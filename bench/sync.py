@@ -81,12 +81,12 @@ def run(minutes: float) -> dict[str, Any]:
         driver, recorder, microphone = (chain.nodes[name] for name in ("motor_driver", "recorder", "microphone"))
         recorder.create_subscription(Audio, "audio", on_audio, common.SOUND)
         chain.spin(SETTLED_S)
-        missed, since = driver.missed, time.time()
+        missed, since = [driver.missed], time.time()
         for minute in range(round(minutes)):
             chain.spin(60.0)
+            missed.append(driver.missed)
             print(f"\r {minute + 1} of {minutes:g} minutes", end="", file=sys.stderr, flush=True)
         print(file=sys.stderr)
-        missed = driver.missed - missed
         player.terminate()
         card = microphone.microphone
         delay = driver.playback_delay_s
@@ -98,7 +98,10 @@ def run(minutes: float) -> dict[str, Any]:
     if not len(errors.values):
         sys.exit(f"{lost:.0%} of the sound was lost on the way to the network: this machine has no time for it.")
     offsets = lip_offsets(joints, said, delay, errors, since)
-    return {**sound, "sound lost, %": round(100 * lost, 1), "missed poses": missed, **judged(errors, offsets, missed)}
+    each = np.diff(missed)
+    apart = {f"in minute {minute + 1}": int(each[minute]) for minute in np.flatnonzero(each)}  # one stall, or many
+    whole = {"sound lost, %": round(100 * lost, 1), "missed poses": int(each.sum()), **apart}
+    return {**sound, **whole, **judged(errors, offsets, int(each.sum()))}
 
 
 def speech() -> np.ndarray:
