@@ -1,7 +1,7 @@
 """Random and damaged bytes for every parser at both ends of the wire: none raises or hangs.
 
 How many wrong positions they believe is what a checksum lets through: of 7 bits for a Maestro, of 16 for a Dynamixel. A
-Maestro's answers have none, but are asked for thrice.
+Maestro's answers have none, but are asked for four times.
 """
 
 import contextlib
@@ -170,7 +170,7 @@ class Line:
 
 
 class Pulses:
-    """The host's parser of a Maestro's positions, which carry no checksum: asked thrice, and damaged thrice on the way."""
+    """The host's parser of a Maestro's positions, which carry no checksum: asked four times, and damaged each time on the way."""
 
     def __init__(self, robot: Robot) -> None:
         self._robot, self._true = robot, robot.targets(robot.neutral)

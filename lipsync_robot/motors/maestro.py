@@ -15,7 +15,7 @@ from .description import Robot
 from .ports import cannot_open
 
 SILENCE_S = 0.03  # after which nothing more is to be expected of a question of before: USB takes up to 16 ms
-READINGS = 3  # of the positions that must agree: of two damaged pairs 1 in 10,000 was believed
+READINGS = 4  # of the positions that must agree: of two that were damaged 1 in 10,000 was believed, of three 1 in a million
 NOTICES_S = 0.05  # that a board may need beyond its timeout: it counts in steps of 10 ms
 
 frame_s = protocol.frame_s  # as every bus has it, for buses.py
@@ -52,7 +52,7 @@ class Maestro:
             raise
 
     def read(self) -> np.ndarray:
-        """(motors,) µs that the board puts out now, NaN for a servo that is off. Asked thrice: answers carry no checksum."""
+        """(motors,) µs that the board puts out now, NaN for a servo that is off. Asked four times: answers carry no checksum."""
         asked = time.monotonic()
         pulses = self._pulses()
         for _ in range(READINGS - 1):
