@@ -170,7 +170,7 @@ class Line:
 
 
 class Pulses:
-    """The host's parser of a Maestro's positions, which carry no checksum: asked four times, and damaged each time on the way."""
+    """The host's parser of a Maestro's positions, which carry no checksum: asked four times, damaged each time."""
 
     def __init__(self, robot: Robot) -> None:
         self._robot, self._true = robot, robot.targets(robot.neutral)

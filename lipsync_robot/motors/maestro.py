@@ -52,7 +52,7 @@ class Maestro:
             raise
 
     def read(self) -> np.ndarray:
-        """(motors,) µs that the board puts out now, NaN for a servo that is off. Asked four times: answers carry no checksum."""
+        """(motors,) µs that the board puts out now, NaN for a servo that is off. Asked four times: answers have no checksum."""
         asked = time.monotonic()
         pulses = self._pulses()
         for _ in range(READINGS - 1):
