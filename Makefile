@@ -19,7 +19,7 @@ HOURS ?= 2
 help:
 	@echo "make speak   the twin speaks: out/speak.mp4, out/speak.json"
 	@echo "make test    style, types and tests"
-	@echo "make bench   how fast, punctual and cheap it is here, beside its alternatives: ten minutes"
+	@echo "make bench   how fast, punctual and cheap it is here, beside its alternatives: twenty minutes"
 	@echo "make wire    faults, kills and commands on the wire, speech and stops, measured: most of an hour"
 	@echo "make soak    a robot that talks while its serial line fails, HOURS=2: memory, open files, threads, drift"
 

@@ -71,6 +71,7 @@ class LogMel:
         self._tail = heard[k * HOP :]
         if k == 0:
             return np.empty((0, BANDS), np.float32)
+        # WINDOW is two hops. A sliding view takes as long to make as all the rest of a hop.
         hops = heard[: (k + 1) * HOP].reshape(k + 1, HOP)
         windows = np.concatenate([hops[:-1], hops[1:]], axis=1)
         power = np.abs(np.fft.rfft(windows * HANN, axis=-1)) ** 2

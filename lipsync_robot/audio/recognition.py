@@ -30,7 +30,9 @@ class Recogniser:
         try:
             import pocketsphinx
         except ModuleNotFoundError as error:
-            raise BadInputError("pocketsphinx is not installed. Run: .venv/bin/pip install pocketsphinx==5.1.1") from error
+            raise BadInputError(
+                "pocketsphinx is not installed. Install the version that requirements-train.txt names"
+            ) from error
         self._decoder = pocketsphinx.Decoder(samprate=SAMPLE_RATE, loglevel="FATAL")
         self._new_ear = lambda: pocketsphinx.Endpointer(window=patience_s, sample_rate=SAMPLE_RATE)
         self._decoding = False

@@ -31,7 +31,7 @@ def bench(
     """How fast, punctual and cheap the stack is on this machine, beside its alternatives, measured in one go.
 
     The graph speaks in real time in front of a virtual servo controller, first in one process, then each node in its own; then
-    each network is timed alone. Leave the machine alone meanwhile: some ten minutes. Examples:
+    each network is timed alone. Leave the machine alone meanwhile: some twenty minutes. Examples:
 
       lipsync-robot bench --json out/bench.json --report out/bench.md
 

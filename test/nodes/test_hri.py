@@ -1,4 +1,4 @@
-"""What ROS4HRI hears of a face that is followed, where its messages are installed."""
+"""What ROS4HRI hears of a face that is followed, and of a voice, where its messages are installed."""
 
 import array
 import time
