@@ -5,7 +5,8 @@
 PulseAudio's sink that leads nowhere, whose monitor is the microphone; the nodes of `lipsync-robot speak --mic` in one process,
 with the twin, as it runs them. What is played is known sample by sample, with the moment at which it was: stamps are held
 against that. Lips are where the twin's servos hold them; they are held against the mouth that the sound asked for, stretch by
-stretch. Positive: late. Exit status 1 if a promise is broken, on a machine that does nothing else.
+stretch. Positive: late. Exit status 1 if a promise is broken, on a machine that does nothing else; where it is a virtual one
+whose processors its host lends to others meanwhile, their share is told of each minute in which a pose was missed.
 """
 
 import argparse
@@ -81,10 +82,11 @@ def run(minutes: float) -> dict[str, Any]:
         driver, recorder, microphone = (chain.nodes[name] for name in ("motor_driver", "recorder", "microphone"))
         recorder.create_subscription(Audio, "audio", on_audio, common.SOUND)
         chain.spin(SETTLED_S)
-        missed, since = [driver.missed], time.time()
+        missed, taken, since = [driver.missed], [stolen()], time.time()
         for minute in range(round(minutes)):
             chain.spin(60.0)
             missed.append(driver.missed)
+            taken.append(stolen())
             print(f"\r {minute + 1} of {minutes:g} minutes", end="", file=sys.stderr, flush=True)
         print(file=sys.stderr)
         player.terminate()
@@ -98,10 +100,25 @@ def run(minutes: float) -> dict[str, Any]:
     if not len(errors.values):
         sys.exit(f"{lost:.0%} of the sound was lost on the way to the network: this machine has no time for it.")
     offsets = lip_offsets(joints, said, delay, errors, since)
-    each = np.diff(missed)
-    apart = {f"in minute {minute + 1}": int(each[minute]) for minute in np.flatnonzero(each)}  # one stall, or many
-    whole = {"sound lost, %": round(100 * lost, 1), "missed poses": int(each.sum()), **apart}
+    each, taken_of = np.diff(missed), np.diff(taken, axis=0)
+    apart = {  # one stall, or many
+        f"in minute {minute + 1}": f"{each[minute]}; of the processors the host took {share(taken_of[minute])} %"
+        for minute in np.flatnonzero(each)
+    }
+    whole = {"sound lost, %": round(100 * lost, 1), "processors' time taken by the host, %": share(taken_of.sum(axis=0))}
+    whole |= {"missed poses": int(each.sum()), **apart}
     return {**sound, **whole, **judged(errors, offsets, int(each.sum()))}
+
+
+def share(part_and_whole: np.ndarray) -> float:
+    part, whole = part_and_whole
+    return round(100 * float(part) / whole, 1)
+
+
+def stolen() -> tuple[int, int]:
+    """Ticks of the processors' time that the host of this machine gave to others, and all there were."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return ticks[-1], sum(ticks)
 
 
 def speech() -> np.ndarray:

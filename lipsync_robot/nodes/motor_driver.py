@@ -37,7 +37,7 @@ class Params:
     port: str = parameter("twin", "Serial port of the servo controller, or `twin`")
     autostart: bool = parameter(True, "Configure and activate at once, without a manager that says so")
     rate_hz: float = parameter(100.0, "How often positions are sent", 40.0, 400.0)
-    playback_delay_s: float = parameter(0.13, "Sound is heard this long after its stamp; the same as speaker's", 0.0, 5.0)
+    playback_delay_s: float = parameter(0.15, "Sound is heard this long after its stamp; the same as speaker's", 0.0, 5.0)
     deadline_s: float = parameter(0.02, "A pose sent later than this after it was due counts as missed", 0.001, 1.0, True)
 
 

@@ -1,6 +1,5 @@
 """What was said, asked for and done, for the video and the report.   audio, human/landmarks, twin/joints -> [recorder]"""
 
-import tempfile
 from array import array
 from dataclasses import dataclass
 
@@ -14,8 +13,6 @@ from ..face.landmarks import POINTS, aperture
 from . import common
 from .common import parameter
 
-IN_MEMORY = 16 << 20  # bytes of sound kept off the disk: eight minutes
-
 
 @dataclass
 class Params:
@@ -28,7 +25,7 @@ class RecorderNode(common.Configured):
     def __init__(self) -> None:
         super().__init__("recorder")
         self._keeps = self.declare(Params).film
-        self._sound = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - open as long as the node
+        self._sound = array("h")  # 115 MB an hour; to write it to a disk takes, now and then, a pose's time
         self._sound_begins: list[tuple[float, int]] = []  # (stamp, sample) of each stretch without a gap
         self._samples = 0
         self._face_stamps, self._apertures = array("d"), array("d")
@@ -51,8 +48,7 @@ class RecorderNode(common.Configured):
         """The stamp of the first sample and all samples from there on, (n,) int16; gaps are silent."""
         if not self._samples:
             return 0.0, np.empty(0, np.int16)
-        self._sound.seek(0)
-        heard = np.frombuffer(self._sound.read(), np.int16)
+        heard = np.array(self._sound)
         first = self._sound_begins[0][0]
         ends = [sample for _, sample in self._sound_begins[1:]] + [self._samples]
         line = np.empty(0, np.int16)
@@ -77,7 +73,7 @@ class RecorderNode(common.Configured):
         if expected is None or abs(stamp - expected[0] - (self._samples - expected[1]) / SAMPLE_RATE) > 0.02:
             self._sound_begins.append((stamp, self._samples))
         if self._keeps:
-            self._sound.write(message.samples.tobytes())
+            self._sound.extend(message.samples)
         self._samples += len(message.samples)
 
     def _on_face(self, message: FaceLandmarks) -> None:

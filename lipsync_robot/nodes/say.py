@@ -39,7 +39,7 @@ KEPT_S = 60  # that a result can still be asked for
 class Params:
     tts: str = parameter("", "Command that reads a text, or takes it as {text}, and writes a WAV; empty for what is installed")
     patience_s: float = parameter(10.0, "A request that brings no sound for so long is given up", 0.1, 600.0)
-    playback_delay_s: float = parameter(0.13, "Sound is heard this long after its stamp", 0.0, 5.0)
+    playback_delay_s: float = parameter(0.15, "Sound is heard this long after its stamp", 0.0, 5.0)
     await_chain: bool = parameter(True, "Speak only while every arrow from sound to motor has somebody at its end")
 
 

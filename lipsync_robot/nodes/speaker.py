@@ -16,7 +16,7 @@ from .void import Void
 @dataclass
 class Params:
     device: str = parameter("", "PortAudio's name of the loudspeaker or a part of it; empty for the default")
-    playback_delay_s: float = parameter(0.13, "Sound is heard this long after its stamp; the same as motor_driver's", 0.0, 5.0)
+    playback_delay_s: float = parameter(0.15, "Sound is heard this long after its stamp; the same as motor_driver's", 0.0, 5.0)
 
 
 class SpeakerNode(common.Configured):

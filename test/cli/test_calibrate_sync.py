@@ -21,7 +21,7 @@ from lipsync_robot.twin.in_process import SimulatedBus
 from lipsync_robot.twin.simulation import FaceSimulation, landmarks
 
 COMMAND = str(Path(sys.prefix) / "bin" / "lipsync-robot")
-TICK_S, DELAY_S = 0.01, 0.13
+TICK_S, DELAY_S = 0.01, 0.15
 JAW = rig.MOTORS.index("jaw")
 
 

@@ -24,7 +24,7 @@ from lipsync_robot.nodes import common
 from lipsync_robot.resources import resource
 
 CHAIN = ("twin", "motor_driver", "inverse_model", "retarget", "audio2landmark", "speaker", "say")
-DELAY_S = 0.13  # of playback, where no motion hangs on it
+DELAY_S = 0.15  # of playback, where no motion hangs on it
 ALONE = ("-p", "await_chain:=false")
 HOP_S = HOP / SAMPLE_RATE
 SETTLED_S = 0.5  # two ends of a topic do not find each other in the same instant
