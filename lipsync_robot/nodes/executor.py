@@ -29,6 +29,7 @@ FOREVER_NS = -1
 KINDS = ("subscription", "timer", "service", "client", "guard_condition")  # as a wait set calls them, and as they are served
 OF_NODE = {kind: f"{kind}s" for kind in KINDS} | {"guard_condition": "guards"}
 LOOK_S = 0.05  # between two looks at who listens: each costs as much as handing over several messages
+FAST_NS = 20_000_000  # timers of this period, or a shorter one, are served between the hops of a chain of nodes too
 EVENTS_EVERY_S = 0.5  # a topic's two ends do not fit together, and the like: worth a warning, not a place in every wait
 
 
@@ -75,6 +76,7 @@ class TurnExecutor(Executor):
         self._inboxes: dict[str, list[Inbox]] | None = None  # by topic; None while they are gathered
         self._waitables: list[Waitable] = []
         self._events: list[Waitable] = []
+        self._fast: list[Timer] = []
         self._tasks: list[tuple[Task, Any, Any]]
         super().__init__(**options)
 
@@ -105,6 +107,8 @@ class TurnExecutor(Executor):
         if self._soon:  # so that a chain of nodes is gone through without a wait between them
             for _ in range(len(self._soon)):
                 self._soon.popleft()()
+            for timer in self._fast:
+                _call(timer)
             return
         waitables = self._waitables
         if time.monotonic() >= self._events_at:
@@ -157,6 +161,7 @@ class TurnExecutor(Executor):
             kind: {each.handle.pointer: each for node in nodes for each in getattr(node, name)}
             for kind, name in OF_NODE.items()
         }
+        self._fast = [timer for timer in self._entities["timer"].values() if timer.timer_period_ns <= FAST_NS]
         own = (self._guard.handle, self._sigint_gc.handle)
         subscriptions, timers, services, clients, guards = (len(self._entities[kind]) for kind in KINDS)
         size = NumberOfEntities(subscriptions, guards + len(own), timers, clients, services)

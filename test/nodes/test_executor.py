@@ -185,3 +185,13 @@ def test_a_neighbour_whose_quality_does_not_fit_hears_nothing_and_one_that_was_d
     for _ in range(10):
         served.executor.spin_once(0.01)
     assert reliable == destroyed == []
+
+
+def test_a_chain_of_messages_that_never_ends_holds_up_no_fast_timer(served: Served) -> None:
+    calls: list[float] = []
+    say = served.says("round")
+    served.node.create_subscription(Int32, "round", say, 10)
+    served.node.create_timer(0.01, lambda: calls.append(monotonic()))
+    served.executor.spin_once(0.0)
+    say(Int32())
+    served.until(lambda: len(calls) >= 5)
