@@ -68,6 +68,10 @@ class Driver:
         """How many poses still wait for their moment."""
         return len(self._schedule)
 
+    def pause(self, moment: float, shortest: float, longest: float) -> float:
+        """Seconds from a tick at this moment to the one that is to follow it."""
+        return self._schedule.pause(moment, shortest, longest)
+
     @property
     def at_neutral(self) -> bool:
         """Whether the last positions on the wire were neutral, to half a percent, or nothing was ever sent."""

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+CLEAR_S = 0.0005  # after a pose is due: the next one may be due so much sooner or later, by what a clock has learned meanwhile
+
 
 class Pose(NamedTuple):
     due: float  # s, when it should be reached
@@ -29,6 +31,15 @@ class Schedule:
             self._poses[at] = pose
         else:
             self._poses.insert(at, pose)
+
+    def pause(self, moment: float, shortest: float, longest: float) -> float:
+        """Seconds from this moment to the one at which to look again: when the next pose is due, if that is within longest.
+
+        Who looks every longest, whenever that is, misses a pose by being held up for that much less.
+        """
+        after = bisect.bisect_right(self._poses, moment, key=lambda p: p.due)
+        due = self._poses[after].due + CLEAR_S if after < len(self._poses) else moment + longest
+        return max(shortest, min(longest, due - moment))
 
     def clear(self) -> None:
         """Voids everything that is pending."""

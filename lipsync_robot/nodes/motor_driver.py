@@ -188,11 +188,14 @@ class MotorDriverNode(common.Managed):
             if (busy_s := self._ticked + self._frame_s - now) > 0:
                 time.sleep(busy_s)
             self._tick()
-            self._timer.reset()
 
     def _on_time(self) -> None:
-        """Leaves out the frame that would hold up the next command, if that comes at the pace of those before."""
-        if abs(time.monotonic() - self._next) > 2 * self._frame_s:
+        """Leaves out the frame that would follow upon a command that was sent at once, or hold up the next one, if that comes
+        at the pace of those before."""
+        now, period = time.monotonic(), 1 / self._params.rate_hz
+        following = now + 1e-9 * self._timer.time_until_next_call()  # settled; the pause after it is not
+        self._timer.timer_period_ns = round(1e9 * self.driver.pause(following, self._frame_s, period))
+        if now - self._came > period / 2 and abs(now - self._next) > 2 * self._frame_s:
             self._tick()
 
     def _tick(self) -> None:

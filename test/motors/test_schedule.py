@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lipsync_robot.motors.schedule import Pose, Schedule
+from lipsync_robot.motors.schedule import CLEAR_S, Pose, Schedule
 
 
 def pose(due: float, value: float, lifetime: float = 1.0) -> Pose:
@@ -43,3 +43,27 @@ def test_a_second_pose_for_a_moment_replaces_the_first() -> None:
     schedule.add(pose(1.0, 0.2))
     schedule.add(pose(1.0, 0.8))
     assert schedule.at(1.0).positions == [0.8]
+
+
+def test_who_looks_again_when_told_meets_every_pose_just_when_it_is_due() -> None:
+    schedule, longest, shortest = Schedule(), 0.010, 0.002
+    for i in range(200):
+        schedule.add(pose(1.0 + 0.020 * i + 0.0001 * (-1) ** i, i))  # clocks that are corrected
+    now, late = 0.987, []
+    while len(schedule) > 1:
+        met = schedule.at(now)
+        if met is not None:
+            late.append(now - met.due)
+        pause = schedule.pause(now, shortest, longest)
+        assert shortest <= pause <= longest
+        now += pause
+    whole = [each for each in late if each < longest / 2]  # the others are between two poses
+    assert len(whole) >= 198
+    assert max(whole[1:]) == pytest.approx(CLEAR_S, abs=0.0002)
+
+
+def test_without_a_pose_to_come_it_looks_again_as_late_as_it_may() -> None:
+    schedule = Schedule()
+    assert schedule.pause(1.0, 0.002, 0.010) == pytest.approx(0.010)
+    schedule.add(pose(1.0, 0.0))
+    assert schedule.pause(1.0, 0.002, 0.010) == pytest.approx(0.010)

@@ -13,6 +13,7 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Int32
+from std_srvs.srv import Trigger
 
 from lipsync_robot.nodes.executor import TurnExecutor, handing_over
 
@@ -195,3 +196,13 @@ def test_a_chain_of_messages_that_never_ends_holds_up_no_fast_timer(served: Serv
     served.executor.spin_once(0.0)
     say(Int32())
     served.until(lambda: len(calls) >= 5)
+
+
+def test_a_service_is_answered_however_often_something_else_is_ready(served: Served) -> None:
+    served.node.create_timer(0.001, lambda: None)
+    served.node.create_service(Trigger, "ask", lambda _, answer: Trigger.Response(message="yes"))
+    asking = served.node.create_client(Trigger, "ask")
+    served.until(asking.service_is_ready)
+    answers = [asking.call_async(Trigger.Request()) for _ in range(3)]
+    served.until(lambda: all(answer.done() for answer in answers))
+    assert [answer.result().message for answer in answers] == ["yes"] * 3
