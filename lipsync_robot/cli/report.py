@@ -76,8 +76,10 @@ def table(console: Console, result: dict[str, Any], written: list[Path]) -> None
     if latency["p50"] is not None:
         console.print(
             f" sound to wire   p50 {latency['p50']:.1f} ms   p99 {latency['p99']:.1f} ms   "
-            f"(+{result['lookahead_ms']:.0f} ms look-ahead; {result['held_back_ms']:.0f} ms of it waits for the sound)"
+            f"after {result['lookahead_ms']:.0f} ms of look-ahead"
         )
+        if result["held_back_ms"]:
+            console.print(f" held back       {result['held_back_ms']:.0f} ms of that, until the sound is heard")
     if result["silent"]:
         console.print(" the recording is silent: the mouth stayed closed")
     if result["sync_offset_ms"] is not None:
