@@ -147,11 +147,11 @@ class Line:
         os.set_blocking(self._master, False)
 
     def __call__(self, data: bytes) -> Verdict:
-        self._bus.ask()
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._master, 1 << 16)
-        os.write(self._master, data)
         try:
+            self._bus.ask()
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._master, 1 << 16)
+            os.write(self._master, data)
             health = self._bus.answer()
         except BusError:  # as it may: the driver connects anew
             return Verdict(False, False)
