@@ -3,8 +3,7 @@
 rclpy's SingleThreadedExecutor gathers every entity of every node anew, twice, for each callback: for the nodes that speak,
 several times the work of their networks. Here that is done only when a node has made or destroyed something, and whatever is
 ready is served before the next wait, so that no node starves another. And a wait costs by what is waited for: each node brings
-seven services for its parameters. Those, and what a node does once a second, have their turn when a message has just been dealt
-with, so that they hold up none.
+seven services for its parameters, which in mid-speech are looked at SELDOM_S apart.
 
 What one node publishes and only others of the same executor hear is handed to them as it is, and neither serialised, sent,
 waited for nor read: rclcpp calls that intra-process communication, and rclpy has none.
@@ -30,14 +29,11 @@ from rclpy.waitable import NumberOfEntities, Waitable
 FOREVER_NS = -1
 KINDS = ("subscription", "timer", "service", "client", "guard_condition")  # as a wait set calls them, and as they are served
 OF_NODE = {kind: f"{kind}s" for kind in KINDS} | {"guard_condition": "guards"}
-SELDOM = {"service", "client"}  # of KINDS: those that in mid-speech wait for a message to have been dealt with
-SLOW_NS = 500_000_000  # as do timers of this period, or a longer one
-SELDOM_S = 0.03  # where there is no message
+SELDOM = {"service", "client"}  # of KINDS: those that in mid-speech may wait
+SELDOM_S = 0.02
 LOOK_S = 0.05  # between two looks at who listens: each costs as much as handing over several messages
 FAST_NS = 20_000_000  # timers of this period, or a shorter one, are served between the hops of a chain of nodes too
 EVENTS_EVERY_S = 0.5  # a topic's two ends do not fit together, and the like: worth a warning, not a place in every wait
-
-Add = tuple[Callable[[Any], Any], Any]  # how something comes into the wait set, and its handle
 
 
 class Inbox:
@@ -78,15 +74,12 @@ class TurnExecutor(Executor):
 
     def __init__(self, **options: Any) -> None:
         self._stale, self._events_at, self._seldom_at = True, 0.0, 0.0
-        self._calm = True  # a message has just been dealt with
         self._thread = 0  # that serves
         self._soon: deque[Callable[[], None]] = deque()
         self._inboxes: dict[str, list[Inbox]] | None = None  # by topic; None while they are gathered
         self._waitables: list[Waitable] = []
         self._events: list[Waitable] = []
         self._fast: list[Timer] = []
-        self._adds: list[Add] = []
-        self._seldom: list[Add] = []
         self._tasks: list[tuple[Task, Any, Any]]
         super().__init__(**options)
 
@@ -119,23 +112,20 @@ class TurnExecutor(Executor):
                 self._soon.popleft()()
             for timer in self._fast:
                 _call(timer)
-            self._calm = True
             return
         waitables, adds = self._waitables, self._adds
         left = self._seldom_at - (now := time.monotonic())
         if now >= self._events_at:
             waitables = waitables + self._events
             self._events_at = now + EVENTS_EVERY_S
-        if whole := self._calm or left <= 0:
+        if left <= 0:
             adds = adds + self._seldom
         elif timeout_sec is None or left < timeout_sec:
             timeout_sec = left
         self._wait(adds, waitables, FOREVER_NS if timeout_sec is None else round(timeout_sec * 1e9))
-        if whole:
+        if left <= 0:
             self._seldom_at = time.monotonic() + SELDOM_S
-        heard = self._ready("subscription")
-        self._calm = bool(heard)
-        for subscription in heard:
+        for subscription in self._ready("subscription"):
             _hear(subscription)
         for timer in self._ready("timer"):
             _call(timer)
@@ -200,19 +190,17 @@ class TurnExecutor(Executor):
             self._context.handle,
         )
         adds = {kind: getattr(self._set, f"add_{kind}") for kind in KINDS}
-        self._adds, self._seldom = [(adds["guard_condition"], handle) for handle in own], []
-        for kind in KINDS:
-            for entity in self._entities[kind].values():
-                slow = isinstance(entity, Timer) and entity.timer_period_ns >= SLOW_NS
-                (self._seldom if slow or kind in SELDOM else self._adds).append((adds[kind], entity.handle))
-        self._seldom_at = 0.0
+        handles = {kind: [(adds[kind], entity.handle) for entity in self._entities[kind].values()] for kind in KINDS}
+        handles["guard_condition"] += [(adds["guard_condition"], handle) for handle in own]
+        self._adds = [each for kind in KINDS if kind not in SELDOM for each in handles[kind]]
+        self._seldom, self._seldom_at = [each for kind in SELDOM for each in handles[kind]], 0.0
         inboxes: dict[str, list[Inbox]] = {}
         for subscription in self._entities["subscription"].values():
             if _message_only(subscription) and not subscription.raw:
                 inboxes.setdefault(subscription.topic_name, []).append(Inbox(self, subscription))
         self._inboxes = inboxes
 
-    def _wait(self, adds: list[Add], waitables: list[Waitable], nanoseconds: int) -> None:
+    def _wait(self, adds: list[tuple[Callable[[Any], Any], Any]], waitables: list[Waitable], nanoseconds: int) -> None:
         if not self._context.ok():
             raise ExternalShutdownException
         self._set.clear_entities()  # the last wait has left in it what was ready
