@@ -33,10 +33,12 @@ SLOW_S = 1.0  # a parser that takes so long for one string hangs
 
 
 class Verdict(NamedTuple):
-    """What a parser made of a string: whether it believed a position in it, and whether that is one that cannot be."""
+    """What a parser made of a string: whether it believed a position in it, whether that is one that cannot be, and whether
+    it took the line for lost, as it may: the driver connects anew."""
 
     believed: bool
     wrong: bool
+    lost: bool = False
 
 
 Parser = Callable[[bytes], Verdict]
@@ -58,7 +60,7 @@ def run(bus: str) -> dict[str, Any]:
 
 def _fuzzed(parser: Parser, frames: list[bytes]) -> dict[str, Any]:
     random = np.random.default_rng(0)
-    figures = {"strings": STRINGS, "believed": 0, "raised": 0, "slow": 0, "wrong positions": 0}
+    figures = {"strings": STRINGS, "believed": 0, "raised": 0, "slow": 0, "wrong positions": 0, "lines lost": 0}
     began = time.monotonic()
     for _ in range(STRINGS):
         data = _random(random) if random.random() < RANDOM else _damaged(frames[random.integers(len(frames))], random)
@@ -67,6 +69,7 @@ def _fuzzed(parser: Parser, frames: list[bytes]) -> dict[str, Any]:
             verdict = parser(data)
             figures["believed"] += verdict.believed
             figures["wrong positions"] += verdict.wrong
+            figures["lines lost"] += verdict.lost
         except Exception:
             traceback.print_exc()
             figures["raised"] += 1
@@ -153,8 +156,8 @@ class Line:
                 os.read(self._master, 1 << 16)
             os.write(self._master, data)
             health = self._bus.answer()
-        except BusError:  # as it may: the driver connects anew
-            return Verdict(False, False)
+        except BusError:
+            return Verdict(False, False, lost=True)
         if health is None:
             return Verdict(False, False)
         return Verdict(True, bool((np.abs(health.positions - self._true) > 0).any()))  # a Maestro's are NaN: it measures none
