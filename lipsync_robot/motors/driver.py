@@ -68,10 +68,6 @@ class Driver:
         """How many poses still wait for their moment."""
         return len(self._schedule)
 
-    def pause(self, moment: float, shortest: float, longest: float) -> float:
-        """Seconds from a tick at this moment to the one that is to follow it."""
-        return self._schedule.pause(moment, shortest, longest)
-
     @property
     def at_neutral(self) -> bool:
         """Whether the last positions on the wire were neutral, to half a percent, or nothing was ever sent."""
@@ -146,6 +142,10 @@ class Driver:
             self._lose(str(error), now)
             return None
         return Sent(sent, pose) if sent is not None else None
+
+    def pause(self, moment: float, shortest: float, longest: float) -> float:
+        """Seconds from a tick at this moment to the one that is to follow it."""
+        return self._schedule.pause(moment, shortest, longest)
 
     def faults(self, now: float) -> list[str]:
         """What is wrong at this moment, in words that say what to do."""

@@ -35,7 +35,7 @@ class Schedule:
     def pause(self, moment: float, shortest: float, longest: float) -> float:
         """Seconds from this moment to the one at which to look again: when the next pose is due, if that is within longest.
 
-        Who looks every longest, whenever that is, misses a pose by being held up for that much less.
+        A pose is missed by who is held up from then until the next one is due; by who looks later, sooner.
         """
         after = bisect.bisect_right(self._poses, moment, key=lambda p: p.due)
         due = self._poses[after].due + CLEAR_S if after < len(self._poses) else moment + longest

@@ -36,7 +36,7 @@ class Params:
     robot: str = parameter("robots/twin.yaml", "The robot's description")
     port: str = parameter("twin", "Serial port of the servo controller, or `twin`")
     autostart: bool = parameter(True, "Configure and activate at once, without a manager that says so")
-    rate_hz: float = parameter(100.0, "How often positions are sent", 40.0, 400.0)
+    rate_hz: float = parameter(100.0, "How often positions are sent, at the least", 40.0, 400.0)
     playback_delay_s: float = parameter(0.15, "Sound is heard this long after its stamp; the same as speaker's", 0.0, 5.0)
     deadline_s: float = parameter(0.02, "A pose sent later than this after it was due counts as missed", 0.001, 1.0, True)
 
