@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -257,6 +258,17 @@ def timer() -> Finding:
     return Finding("timer", "ok", fact)
 
 
+def priority() -> Finding:
+    from ..nodes import precedence
+
+    with ThreadPoolExecutor(1) as thread:  # not this one: the other checks can wait
+        allowed = thread.submit(precedence.take, 1).result()
+    if not allowed:
+        remedy = 'Run: echo "$USER - rtprio 20" | sudo tee /etc/security/limits.d/rtprio.conf, then log in again.'
+        return Finding("priority", "warning", "real-time priority is not allowed: poses may wait for other programs", remedy)
+    return Finding("priority", "ok", "real-time priority is allowed")
+
+
 def cpu_governor() -> Finding:
     files = Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_governor")
     governors = sorted({file.read_text().strip() for file in files})
@@ -312,7 +324,7 @@ def controller(port: str, robot: str) -> Finding:
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
     python, packages, ros_2, onnx_runtime, models, drawing, serial_ports, microphones, loudspeakers, cameras, clock, timer,
-    cpu_governor, disk, memory,
+    priority, cpu_governor, disk, memory,
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from ..motors.bus import Health
 from ..motors.driver import Driver
 from ..motors.schedule import Pose
 from ..motors.statistics import Punctuality
-from . import common
+from . import common, precedence
 from .common import parameter
 from .diagnostics import Condition
 from .emergency_stop import EmergencyStop
@@ -39,6 +39,7 @@ class Params:
     rate_hz: float = parameter(100.0, "How often positions are sent, at the least", 40.0, 400.0)
     playback_delay_s: float = parameter(0.15, "Sound is heard this long after its stamp; the same as speaker's", 0.0, 5.0)
     deadline_s: float = parameter(0.02, "A pose sent later than this after it was due counts as missed", 0.001, 1.0, True)
+    thread_priority: int = parameter(10, "Real-time priority of the node's thread, where its user may; 0 for none", 0, 49)
 
 
 class MotorDriverNode(common.Managed):
@@ -72,6 +73,7 @@ class MotorDriverNode(common.Managed):
         self._offer("go_home", lambda driver: driver.go_home())
         self._offer("reboot", lambda driver: driver.reboot())
         self.create_service(SetBool, "motor/torque", self._on_torque)
+        self._priority = precedence.take(self._params.thread_priority)
         if self._params.autostart:
             self.trigger_configure()
             self.trigger_activate()
@@ -101,6 +103,7 @@ class MotorDriverNode(common.Managed):
         ages = self.punctuality.summary(RECENT)
         figures: dict[str, float | str] = {**ages, "missed": self.missed, "refused": driver.guard.rejected, **driver.counts}
         figures |= {key.replace("wire", "latency"): age for key, age in ages.items() if key.startswith("wire")}
+        figures["thread priority"] = self._priority
         figures["dropped"] = self.punctuality.expired + driver.guard.rejected
         if driver.health is not None:
             warm = zip(self._robot.names, driver.health.temperature, strict=True)
@@ -148,6 +151,7 @@ class MotorDriverNode(common.Managed):
             self.driver.leave()
             self._stop.close()
             self._claim.close()
+            precedence.take(0)  # what comes after, such as a film, can wait
         super().destroy_node()
 
     def _go_home(self) -> None:
