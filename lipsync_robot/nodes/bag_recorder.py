@@ -10,6 +10,7 @@ from rclpy.qos import QoSProfile
 from .. import bags
 from . import common
 from .common import parameter
+from .executor import hear
 from .topics import ARROWS, USUAL, Arrow, arrow
 
 DEPTH = 1000  # messages that wait for a slow disk
@@ -43,9 +44,15 @@ class BagRecorderNode(common.Configured):
         return 0.0 if self._began is None else self.now() - self._began
 
     def destroy_node(self) -> None:
-        super().destroy_node()
-        if hasattr(self, "_bag"):
-            self._bag.close()
+        """Keeps what came before the end too, and which a slow disk has left waiting."""
+        try:
+            for _ in range(DEPTH):  # while these are kept, others come
+                if not any([hear(each) for each in self.subscriptions]):
+                    break
+        finally:
+            super().destroy_node()
+            if hasattr(self, "_bag"):
+                self._bag.close()
 
     def _keeper(self, topic: str, known: Arrow) -> Callable[[bytes], None]:
         def keep(data: bytes) -> None:

@@ -62,7 +62,7 @@ class Inbox:
         self.subscription.callback(self._messages.popleft())
 
     def _hear_what_was_sent(self) -> None:
-        while _hear(self.subscription):
+        while hear(self.subscription):
             pass
 
 
@@ -126,7 +126,7 @@ class TurnExecutor(Executor):
         if left <= 0:
             self._seldom_at = time.monotonic() + SELDOM_S
         for subscription in self._ready("subscription"):
-            _hear(subscription)
+            hear(subscription)
         for timer in self._ready("timer"):
             _call(timer)
         for kind, take in (
@@ -267,8 +267,8 @@ def _message_only(subscription: Subscription) -> bool:
     return subscription._callback_type is Subscription.CallbackType.MessageOnly
 
 
-def _hear(subscription: Subscription) -> bool:
-    """Whether there was something."""
+def hear(subscription: Subscription) -> bool:
+    """Has it hear one message that has come by DDS -> whether there was one."""
     try:
         with subscription.handle:
             taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)

@@ -4,10 +4,12 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rclpy
 from lipsync_robot.msg import Audio, MotorCommand
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import JointState
@@ -17,11 +19,14 @@ from lipsync_robot.audio.files import FULL_SCALE
 from lipsync_robot.audio.mel import HOP, SAMPLE_RATE
 from lipsync_robot.errors import BadInputError
 from lipsync_robot.nodes import common
+from lipsync_robot.nodes.composed import composed
 from lipsync_robot.nodes.recorded import Recorded
 from lipsync_robot.nodes.topics import ARROWS
+from lipsync_robot.resources import resource
 
 COMMAND = str(Path(sys.prefix) / "bin" / "lipsync-robot")
 BLOCKS = 40
+ANNOUNCED_S = 3.0  # by when a process of the same machine has been told of, again, to all others
 
 
 def test_what_is_recorded_live_comes_out_again_bit_for_bit(
@@ -38,6 +43,7 @@ def test_what_is_recorded_live_comes_out_again_bit_for_bit(
     commands = ear.hear(MotorCommand, "/left/motor/command")
     sound = ear.node.create_publisher(Audio, "/left/audio", common.SOUND)
     assert ear.until(lambda: sound.get_subscription_count() == 2 and ear.listens())
+    ear.until(lambda: False, ANNOUNCED_S)  # whom the recorder knows, nobody can ask
     said = 0
     for i in range(1000):  # until enough has arrived: connections that are seconds old lose their first messages
         block = speech[SAMPLE_RATE:][i * HOP : (i + 1) * HOP]
@@ -59,6 +65,18 @@ def test_what_is_recorded_live_comes_out_again_bit_for_bit(
     assert subprocess.run(replay, check=False, timeout=120).returncode == 0
     before = json.loads(report.read_text())["recorded"]
     assert before["identical"] == before["commands"] == counts["/left/motor/command"]
+
+
+def test_what_came_before_the_end_is_kept_though_nobody_has_had_time_for_it(tmp_path: Path) -> None:
+    with composed(["bag_recorder"], resource("config/speak.yaml"), {"bag_recorder": {"bag": str(tmp_path / "bag")}}):
+        robot = rclpy.create_node("robot")
+        sound = robot.create_publisher(Audio, "audio", common.SOUND)
+        while not sound.get_subscription_count():
+            time.sleep(0.01)
+        for _ in range(BLOCKS):
+            sound.publish(Audio(sample_rate=SAMPLE_RATE, samples=np.zeros(HOP, np.int16)))
+        robot.destroy_node()
+    assert bags.contents(tmp_path / "bag").counts == {"/audio": BLOCKS}
 
 
 def test_a_player_keeps_distances_and_moves_them_to_now(ear, start, bag: Path) -> None:
