@@ -262,7 +262,7 @@ def priority() -> Finding:
     from ..nodes import precedence
 
     with ThreadPoolExecutor(1) as thread:  # not this one: the other checks can wait
-        allowed = thread.submit(precedence.take, 1).result()
+        allowed = thread.submit(precedence.take, precedence.USUAL).result()
     if not allowed:
         remedy = 'Run: echo "$USER - rtprio 20" | sudo tee /etc/security/limits.d/rtprio.conf, then log in again.'
         return Finding("priority", "warning", "real-time priority is not allowed: poses may wait for other programs", remedy)

@@ -39,7 +39,9 @@ class Params:
     rate_hz: float = parameter(100.0, "How often positions are sent, at the least", 40.0, 400.0)
     playback_delay_s: float = parameter(0.15, "Sound is heard this long after its stamp; the same as speaker's", 0.0, 5.0)
     deadline_s: float = parameter(0.02, "A pose sent later than this after it was due counts as missed", 0.001, 1.0, True)
-    thread_priority: int = parameter(10, "Real-time priority of the node's thread, where its user may; 0 for none", 0, 49)
+    thread_priority: int = parameter(
+        precedence.USUAL, "Real-time priority of the node's thread, where its user may; 0 for none", 0, precedence.MOST
+    )
 
 
 class MotorDriverNode(common.Managed):

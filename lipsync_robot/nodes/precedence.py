@@ -2,6 +2,8 @@
 
 import os
 
+USUAL, MOST = 10, 49  # above the 5 of sound servers, below the kernel's interrupts at 50
+
 
 def take(priority: int) -> int:
     """Gives the calling thread a priority of 1 to 99, or 0 for none, but nothing that it starts -> the one it has now: 0 where
