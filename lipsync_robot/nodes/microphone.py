@@ -9,7 +9,7 @@ from lipsync_robot.msg import Audio
 
 from ..audio.mel import SAMPLE_RATE
 from ..audio.microphone import Microphone
-from . import common
+from . import common, precedence
 from .common import parameter
 from .diagnostics import Condition
 
@@ -17,6 +17,9 @@ from .diagnostics import Condition
 @dataclass
 class Params:
     device: str = parameter("", "PortAudio's name of the microphone or a part of it; empty for the default")
+    thread_priority: int = parameter(
+        precedence.USUAL, "Real-time priority of the thread that listens, where its user may; 0 for none", 0, precedence.MOST
+    )
 
 
 class MicrophoneNode(common.Configured):
@@ -24,12 +27,15 @@ class MicrophoneNode(common.Configured):
 
     def __init__(self) -> None:
         super().__init__("microphone")
+        self._params = self.declare(Params)
         self._audio = self.create_publisher(Audio, "audio", common.SOUND)
-        self.microphone = Microphone(self.declare(Params).device, self._heard)
+        self._priority: int | None = None  # of the thread that listens, which is not this one
+        self.microphone = Microphone(self._params.device, self._heard)
 
     def condition(self) -> Condition:
         ear = self.microphone
-        return Condition(figures={"overruns": ear.overruns, "card_ppm": ear.clock.ppm, "relocks": ear.clock.relocks})
+        figures: dict[str, float | str] = {"overruns": ear.overruns, "card_ppm": ear.clock.ppm, "relocks": ear.clock.relocks}
+        return Condition(figures=figures | {"thread priority": self._priority or 0})
 
     def destroy_node(self) -> None:
         if hasattr(self, "microphone"):
@@ -37,6 +43,8 @@ class MicrophoneNode(common.Configured):
         super().destroy_node()
 
     def _heard(self, samples: np.ndarray, captured: float) -> None:
+        if self._priority is None:  # while an ordinary thread holds Python's lock and waits for a processor, so does the driver
+            self._priority = precedence.take(self._params.thread_priority)
         message = Audio(sample_rate=SAMPLE_RATE, samples=array.array("h", samples.tobytes()))
         message.header.stamp = common.to_stamp(captured)
         self._audio.publish(message)

@@ -1,7 +1,6 @@
 """What was said, asked for and done, for the video and the report.   audio, human/landmarks, twin/joints -> [recorder]"""
 
 from array import array
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,13 +26,14 @@ class RecorderNode(common.Configured):
         super().__init__("recorder")
         self._keeps = self.declare(Params).film
         # Kept as they come, 115 MB an hour: to move millions of samples to where there is room for more takes two poses' time,
-        # and to write them to a disk as long, now and then.
-        self._sound: list[Sequence[int]] = []
+        # and to write them to a disk as long, now and then. As bytes: the garbage collector looks through arrays, of which
+        # those of a quarter of an hour took it four poses' time.
+        self._sound: list[bytes] = []
         self._sound_begins: list[tuple[float, int]] = []  # (stamp, sample) of each stretch without a gap
         self._samples = 0
         self._face_stamps, self._apertures = array("d"), array("d")
         self._joint_stamps = array("d")
-        self._positions: list[Sequence[float]] = []
+        self._positions: list[bytes] = []
         self.create_subscription(Audio, "audio", self._on_audio, common.SOUND)
         self.create_subscription(FaceLandmarks, "human/landmarks", self._on_face, common.MOTION)
         if self._keeps:
@@ -51,7 +51,7 @@ class RecorderNode(common.Configured):
         """The stamp of the first sample and all samples from there on, (n,) int16; gaps are silent."""
         if not self._samples:
             return 0.0, np.empty(0, np.int16)
-        heard = np.concatenate(self._sound)
+        heard = np.frombuffer(b"".join(self._sound), np.int16)
         first = self._sound_begins[0][0]
         ends = [sample for _, sample in self._sound_begins[1:]] + [self._samples]
         line = np.empty(0, np.int16)
@@ -68,7 +68,8 @@ class RecorderNode(common.Configured):
 
     def joints(self) -> tuple[np.ndarray, np.ndarray]:
         """Moments (n,) s and where the twin's servos were, (n, motors) in 0..1."""
-        return np.array(self._joint_stamps), np.array(self._positions or np.empty((0, 1)))
+        moments = np.array(self._joint_stamps)
+        return moments, np.frombuffer(b"".join(self._positions)).reshape(len(moments), -1 if len(moments) else 1)
 
     def _on_audio(self, message: Audio) -> None:
         stamp = common.seconds(message.header.stamp)
@@ -76,7 +77,7 @@ class RecorderNode(common.Configured):
         if expected is None or abs(stamp - expected[0] - (self._samples - expected[1]) / SAMPLE_RATE) > 0.02:
             self._sound_begins.append((stamp, self._samples))
         if self._keeps:
-            self._sound.append(message.samples)
+            self._sound.append(message.samples.tobytes())
         self._samples += len(message.samples)
 
     def _on_face(self, message: FaceLandmarks) -> None:
@@ -85,4 +86,4 @@ class RecorderNode(common.Configured):
 
     def _on_joints(self, message: JointState) -> None:
         self._joint_stamps.append(common.seconds(message.header.stamp))
-        self._positions.append(message.position)
+        self._positions.append(message.position.tobytes())

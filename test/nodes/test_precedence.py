@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
+from lipsync_robot.msg import Audio
 
-from lipsync_robot.nodes import precedence
+from lipsync_robot.nodes import common, precedence
 from lipsync_robot.nodes.motor_driver import MotorDriverNode
 
 TAKES = """
@@ -24,14 +26,18 @@ if os.geteuid() == 0:
 """
 
 
-def priority(process: int = 0) -> int:
-    """Of the thread that asks, or a process's main thread; 0 is that of any ordinary one."""
-    return os.sched_getparam(process).sched_priority
+def priority(thread: int = 0) -> int:
+    """Of the thread that asks, or of that one, which for a process is its first; 0 is that of any ordinary one."""
+    return os.sched_getparam(thread).sched_priority
 
 
 def allowed() -> bool:
     with ThreadPoolExecutor(1) as another:
         return another.submit(precedence.take, 10).result() == 10
+
+
+def told_priority(diagnostics: DiagnosticArray) -> float:
+    return float({value.key: value.value for value in diagnostics.status[0].values}["thread priority"])
 
 
 needs_the_right = pytest.mark.skipif(not allowed(), reason="this user may not have real-time priority")
@@ -67,8 +73,16 @@ def test_who_was_made_nice_gives_way() -> None:
 def test_a_driver_tells_its_priority(ear, start) -> None:
     driver, heard = start("motor_driver"), ear.hear(DiagnosticArray, "/diagnostics")
     assert ear.until(lambda: heard)
-    told = {value.key: value.value for value in heard[-1].status[0].values}
-    assert int(float(told["thread priority"])) == priority(driver.pid) == 10
+    assert told_priority(heard[-1]) == priority(driver.pid) == 10
+
+
+@needs_the_right
+def test_the_thread_that_listens_has_priority_and_no_other_of_its_process(virtual_microphone, ear, start) -> None:
+    heard, told = ear.hear(Audio, "audio", common.SOUND), ear.hear(DiagnosticArray, "/diagnostics")
+    microphone = start("microphone", "-p", "microphone:device:=pulse")
+    assert ear.until(lambda: heard and told and told_priority(told[-1]) == 10)
+    threads = [int(thread.name) for thread in Path(f"/proc/{microphone.pid}/task").iterdir()]
+    assert sorted(map(priority, threads))[-2:] == [0, 10]
 
 
 @needs_the_right
