@@ -6,7 +6,7 @@ PulseAudio's sink that leads nowhere, whose monitor is the microphone; the nodes
 with the twin, as it runs them. What is played is known sample by sample, with the moment at which it was: stamps are held
 against that. Lips are where the twin's servos hold them; they are held against the mouth that the sound asked for, stretch by
 stretch. Positive: late. Exit status 1 if a promise is broken, on a machine that does nothing else. Missed poses are told apart
-at which a processor was away from a process, of the highest priority, that only waits (bench/idlers.py).
+at which a processor was away from a process, of higher priority, that only waits (bench/idlers.py): they count all the same.
 """
 
 import argparse
@@ -109,10 +109,10 @@ def run(minutes: float) -> dict[str, Any]:
         "sound lost, %": round(100 * lost, 1),
         "missed poses": missed.all,
         **{f"in minute {minute}": count for minute, count in missed.minutes.items()},  # one stall, or many
-        "of them while a processor was away": "no priority here to tell" if machine is None else missed.excused,
+        "of them while a processor was away": "no priority here to tell" if machine is None else missed.away,
         "times that one was": None if machine is None else len(machine),
     }
-    return {**sound, **whole, **judged(errors, offsets, missed.all - missed.excused)}
+    return {**sound, **whole, **judged(errors, offsets, missed.all)}
 
 
 class Look(NamedTuple):
@@ -124,20 +124,20 @@ class Look(NamedTuple):
 class Missed(NamedTuple):
     all: int
     minutes: dict[int, int]  # of those in which some were
-    excused: int  # while a processor was away
+    away: int  # while a processor was
 
     @classmethod
     def of(cls, looks: list[Look], away: np.ndarray | None) -> "Missed":
-        """away: as `idlers` tells, or None: then nothing is excused."""
+        """away: as `idlers` tells, or None: then none was."""
         minutes: dict[int, int] = {}
-        excused = 0
+        while_away = 0
         for last, look in pairwise(looks):
             if count := look.missed - last.missed:
                 minutes[look.minute] = minutes.get(look.minute, 0) + count
                 # What a stall held up may be found missing a look later.
                 if away is not None and ((away[:, 0] < look.moment) & (away[:, 1] > last.moment - WATCH_S)).any():
-                    excused += count
-        return cls(looks[-1].missed - looks[0].missed, minutes, excused)
+                    while_away += count
+        return cls(looks[-1].missed - looks[0].missed, minutes, while_away)
 
 
 def speech() -> np.ndarray:
