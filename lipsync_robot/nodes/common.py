@@ -1,6 +1,7 @@
 """What all nodes share, once: typed parameters, counted topics and their quality of service, stamps, start and end."""
 
 import dataclasses
+import faulthandler
 import fcntl
 import gc
 import os
@@ -45,6 +46,8 @@ MOTION = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, history=Hi
 IMAGE = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE)
 
 HEED_S = 0.1  # after which a node at rest sees that it was asked to end
+FORGOTTEN_S = 8.0  # within which DDS forgets a node; `ros2 launch` kills after ten
+STDERR = 2  # whatever a test or a notebook has made of sys.stderr
 
 BUILT_IN = {"use_sim_time", "start_type_description_service"}  # of any ROS 2 node
 SHARED = {"human_face", "playback_delay_s", "robot"}  # stand under /** in a settings file, for the nodes that know them
@@ -79,6 +82,10 @@ class Configured(Node):
         self.fields: dict[str, dataclasses.Field] = {}  # of its parameters' dataclass
         super().__init__(name, automatically_declare_parameters_from_overrides=True)
         self._reports = Diagnostics(self, lambda: self.condition())
+
+    def destroy_node(self) -> None:
+        with at_most(FORGOTTEN_S):
+            super().destroy_node()
 
     def declare(self, cls: type[P]) -> P:
         """Declares cls's fields, typed and described -> them as given, and as live ones are set. Raises ParameterError."""
@@ -281,6 +288,20 @@ def endings(ignorable: Collection[int] = ENDINGS) -> Iterator[list[int]]:
     finally:
         for ending, handler in before.items():
             signal.signal(ending, handler)
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Ends the process, with status 1 and where each thread is on stderr, if the body takes longer.
+
+    For what DDS does: Fast DDS that is told to end in the moment in which it learns of somebody else's end waits for itself for
+    ever, at full load (its issue 6513), and in rclpy's hands that holds the interpreter's lock: no signal would be heard.
+    """
+    faulthandler.dump_traceback_later(seconds, exit=True, file=STDERR)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def settle() -> None:

@@ -2,6 +2,7 @@
 
 import array
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,9 +10,12 @@ from typing import Any
 import numpy as np
 import rclpy
 from rclpy.action import ActionClient
+from rclpy.action.client import ClientGoalHandle
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
 from std_srvs.srv import Trigger
+from unique_identifier_msgs.msg import UUID
 
 from lipsync_robot.action import Say
 from lipsync_robot.msg import SayChunk
@@ -20,8 +24,8 @@ from ..errors import LipsyncError
 from . import common
 from .executor import new_executor
 
-SETTLED_S = 0.3  # two ends of a topic do not find each other in the same instant
 PATIENCE_S = 5.0  # for a robot that is there to be found
+GREETING_S = 0.5  # without an answer, after which it is repeated
 
 
 class NoRobotError(LipsyncError):
@@ -63,25 +67,39 @@ class Saying:
         self.heard_s = self.result.heard_s
 
 
+def greeting(robot: ActionClient) -> Future:
+    """Asks after a goal that nobody has made. Once that is answered the robot knows this client.
+
+    That the robot is found does not mean that it has found the client, and what it answers to somebody unknown is thrown away
+    (rmw_fastrtps, issue 842): it would speak for a client that waits for ever. Of all that the client hears by, what hears
+    results is made known last: who gets this answer will get the others too.
+    """
+    return ClientGoalHandle(robot, UUID(uuid=list(uuid.uuid4().bytes)), None).get_result_async()
+
+
 class SayClient:
     def __init__(self, namespace: str) -> None:
         """Raises BadInputError, and NoRobotError if no robot is there."""
         self._node = Node("say_client", namespace=common.namespace(namespace), use_global_arguments=False)
         self._executor = new_executor()
         self._executor.add_node(self._node)
-        self._action = ActionClient(self._node, Say, "say")
-        self._chunks = self._node.create_publisher(SayChunk, "say/chunks", common.CHUNKS)
         self._stop = self._node.create_client(Trigger, "say/stop")
-        if not self.until(lambda: self.connected, PATIENCE_S):
-            raise NoRobotError(
-                f"no robot is there to speak (ROS domain and namespace {common.robot_id(self._node)}). "
-                "Start one: lipsync-robot bringup"
-            )
-        self.until(lambda: False, SETTLED_S)
+        self._chunks = self._node.create_publisher(SayChunk, "say/chunks", common.CHUNKS)
+        self._action = ActionClient(self._node, Say, "say")
+        give_up = time.monotonic() + PATIENCE_S
+        while not self._acquainted():
+            if time.monotonic() > give_up:
+                raise NoRobotError(
+                    f"no robot is there to speak (ROS domain and namespace {common.robot_id(self._node)}). "
+                    "Start one: lipsync-robot bringup"
+                )
 
     @property
     def connected(self) -> bool:
         return self._action.server_is_ready() and self._stop.service_is_ready() and self._chunks.get_subscription_count() > 0
+
+    def _acquainted(self) -> bool:
+        return self.until(lambda: self.connected, GREETING_S) and self.until(greeting(self._action).done, GREETING_S)
 
     def say(self, **goal: Any) -> Saying:
         """goal: fields of Say.Goal."""
@@ -110,7 +128,8 @@ class SayClient:
     def close(self) -> None:
         self._executor.shutdown()
         self._action.destroy()
-        self._node.destroy_node()
+        with common.at_most(common.FORGOTTEN_S):
+            self._node.destroy_node()
 
 
 @contextmanager

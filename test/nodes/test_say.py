@@ -21,6 +21,7 @@ from lipsync_robot.audio import files
 from lipsync_robot.audio.mel import HOP, SAMPLE_RATE
 from lipsync_robot.motors.description import Robot
 from lipsync_robot.nodes import common
+from lipsync_robot.nodes.say_client import GREETING_S, greeting
 from lipsync_robot.resources import resource
 
 CHAIN = ("twin", "motor_driver", "inverse_model", "retarget", "audio2landmark", "speaker", "say")
@@ -65,8 +66,8 @@ class Client:
     def __init__(self, ear: Ear, namespace: str = "") -> None:
         self.ear = ear
         self.sound, self.voids = ear.hear(Audio, f"{namespace}audio", common.SOUND), ear.hear(Header, f"{namespace}audio/void")
-        self._action = ActionClient(ear.node, Say, f"{namespace}say")
         self._stop = ear.node.create_client(Trigger, f"{namespace}say/stop")
+        self._action = ActionClient(ear.node, Say, f"{namespace}say")
         self._chunks = ear.node.create_publisher(SayChunk, f"{namespace}say/chunks", common.CHUNKS)
         assert ear.until(
             lambda: self._action.server_is_ready()
@@ -74,6 +75,7 @@ class Client:
             and self._chunks.get_subscription_count()
             and ear.node.count_publishers(f"{namespace}audio")
         )
+        assert ear.until(lambda: ear.until(greeting(self._action).done, GREETING_S))
         ear.until(lambda: False, SETTLED_S)
 
     def now(self) -> float:
