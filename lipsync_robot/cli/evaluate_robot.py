@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..motors.description import Robot
 
 EXACT, CAMERA = "models/twin_inverse.onnx", "models/twin_inverse_camera.onnx"
-PER_PERSON = ("aperture_r", "width_r", "landmark_error", "landmark_error_human", "lag_ms", "closure_recall")
+PER_PERSON = ("aperture_r", "width_r", "landmark_error", "landmark_error_standing", "landmark_error_human", "lag_ms")
 
 Babbled = Annotated[Path | None, typer.Option(help="Folder of `lipsync-robot babble` that the nearest neighbour looks up.")]
 
@@ -47,10 +47,10 @@ def robot(
     from ..face.profile import UNKNOWN, HumanFace
     from ..face.retarget import Retarget, RobotFace
     from ..learning import babblers, robot_evaluation
-    from ..learning.closed_loop import ClosedLoop, twin
+    from ..learning.closed_loop import ClosedLoop, Standing, twin
     from ..learning.robot_evaluation import Chain
     from ..motors.inverse import InverseModel
-    from ..vision.facemesh import FaceMesh
+    from ..vision.facemesh import FaceMesh, SteadyLook
 
     written = room_for(picture, video)
     described = description.load(robot_file(TWIN))
@@ -64,12 +64,13 @@ def robot(
     found = clips_of(corpus, prepared, split)
     data = list(found.sample(limit) if limit else found)
     with twin(described, babblers.WIDTH, babblers.HEIGHT) as body:
-        loop = ClosedLoop(body, FaceMesh())
-        ours = robot_evaluation.copies(loop, data, chain, "copying")
+        loop, standing = ClosedLoop(body, FaceMesh()), Standing(body, SteadyLook())
+        ours = robot_evaluation.copies(loop, standing, data, chain, "copying")
         methods = {"robot": ours, "static": robot_evaluation.still(ours)}
         if known:
             methods["random"] = robot_evaluation.at_random(ours, known)
-            methods["nearest_neighbour"] = robot_evaluation.copies(loop, data, chain.looked_up(known), "by nearest neighbour")
+            looked_up = chain.looked_up(known)
+            methods["nearest_neighbour"] = robot_evaluation.copies(loop, standing, data, looked_up, "by nearest neighbour")
     result = robot_evaluation.report(methods)
     if json_output:
         print(json.dumps(result, indent=2))

@@ -15,12 +15,13 @@ from ..face.profile import closed_mouth
 from .babble import Babble
 from .baselines import VIDEO_STEP, truth
 from .clips import Clip
-from .closed_loop import ClosedLoop, Retarget
+from .closed_loop import ClosedLoop, Retarget, Standing
 from .evaluation import RATE, Score, by_label, interval, overall
 from .inverse_scores import Solve, nearest_neighbour
 from .progress import track
 from .unseen import known
 
+STANDS_EVERY = 5  # frames, of which one pose is shown once more, standing still: each takes five times as long as a frame
 NEEDS_BABBLE = "random and nearest_neighbour: they need the robot's babble; name it with --babble"
 
 
@@ -47,6 +48,7 @@ class Copy(NamedTuple):
     rest: np.ndarray  # (468, 3) cm, the robot as its camera sees it
     seen: np.ndarray  # (n, 468, 3) cm; a face that was lost counts as one at rest
     lost: int  # such frames
+    stood: np.ndarray  # (m, 113, 2) cm, displacement of each STANDS_EVERY-th frame's pose, standing still
 
     @property
     def moved(self) -> np.ndarray:
@@ -57,6 +59,11 @@ class Copy(NamedTuple):
     def errors(self) -> np.ndarray:
         """(n, 113) cm between what was asked and what was seen."""
         return np.linalg.norm(self.moved - self.asked, axis=-1)
+
+    @property
+    def standing_errors(self) -> np.ndarray:
+        """(m, 113) cm between what was asked and how what was sent looks when it stands still."""
+        return np.linalg.norm(self.stood - self.asked[::STANDS_EVERY], axis=-1)
 
 
 def at_rest(data: list[Clip]) -> dict[str, np.ndarray]:
@@ -70,7 +77,7 @@ def at_rest(data: list[Clip]) -> dict[str, np.ndarray]:
     return {person: closed_mouth(np.array(faces)) for person, faces in persons.items()}
 
 
-def copies(loop: ClosedLoop, data: list[Clip], chain: Chain, says: str) -> list[Copy]:
+def copies(loop: ClosedLoop, standing: Standing, data: list[Clip], chain: Chain, says: str) -> list[Copy]:
     """Has the robot copy each clip. says: of the progress bar. Raises BusError where the robot stays away."""
     rests, made = at_rest(data), []
     for clip in track(data, says):
@@ -79,22 +86,26 @@ def copies(loop: ClosedLoop, data: list[Clip], chain: Chain, says: str) -> list[
         lost = np.isnan(played.seen).any(axis=(1, 2))
         seen = np.where(lost[:, None, None], loop.rest, played.seen)
         wanted = robot_landmarks(human - calm)
-        made.append(Copy(clip, human, wanted, played.asked - chain.static, loop.rest, seen, int(lost.sum())))
+        stood = standing.displacement(played.sent[::STANDS_EVERY])
+        made.append(Copy(clip, human, wanted, played.asked - chain.static, loop.rest, seen, int(lost.sum()), stood))
     return made
 
 
 def still(ours: list[Copy]) -> list[Copy]:
     """The same of a robot that stays at rest."""
-    return [copy._replace(seen=np.broadcast_to(copy.rest, copy.seen.shape), lost=0) for copy in ours]
+    return [
+        copy._replace(seen=np.broadcast_to(copy.rest, copy.seen.shape), lost=0, stood=np.zeros_like(copy.stood))
+        for copy in ours
+    ]
 
 
 def at_random(ours: list[Copy], babble: Babble) -> list[Copy]:
     """The same of a robot that shows another babbled face each frame, at random."""
     generator, made = np.random.default_rng(0), []
     for copy in still(ours):
-        seen = copy.seen.copy()
-        seen[:, ROBOT, :2] += generator.choice(babble.landmarks - babble.static, len(seen))
-        made.append(copy._replace(seen=seen))
+        seen, shown = copy.seen.copy(), generator.choice(babble.landmarks - babble.static, len(copy.seen))
+        seen[:, ROBOT, :2] += shown
+        made.append(copy._replace(seen=seen, stood=shown[::STANDS_EVERY]))
     return made
 
 
@@ -105,6 +116,7 @@ def score(copy: Copy) -> Score:
         "aperture_r": scores.correlation(seen, human),
         "width_r": scores.correlation(mouth_width(copy.seen), mouth_width(copy.human)),
         "landmark_error": float(copy.errors.mean()),
+        "landmark_error_standing": float(copy.standing_errors.mean()),
         "landmark_error_human": scores.position_error(copy.moved, copy.wanted),
         "lag_ms": 1000 * scores.lag(seen, human, RATE).seconds,
     }

@@ -32,6 +32,8 @@ class Camera:
         self._model = model.head(self._skin, simulation.face, width, height, samples)
         self._data = mujoco.MjData(self._model)
         self._renderer = mujoco.Renderer(self._model, height, width)
+        self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False  # no light casts any; looking for them takes a tenth
+        self._shaped = np.empty(0)  # the positions that the skin in the scene was drawn from
         self._close = weakref.finalize(self, self._renderer.close)  # at exit it is too late: OpenGL is gone, and prints that
         self._jaw, self._studio, self._lamp = (self._model.body(name).mocapid[0] for name in ("jaw", "studio", "lamp"))
         self._sensor = np.random.default_rng(0)
@@ -47,9 +49,11 @@ class Camera:
         for light in scene.lights[: scene.nlight]:
             for colour in (light.ambient, light.diffuse, light.specular):
                 colour *= self.appearance.brightness
-        drawn = face.warp(self._skin.follow(rig.skinned(positions)))
-        scene.skinvert[:] = (drawn * METRES).ravel()
-        scene.skinnormal[:] = geometry.normals(drawn, self._skin.faces).ravel()
+        if not np.array_equal(positions, self._shaped):  # a pose seen from many sides is shaped once
+            drawn = face.warp(self._skin.follow(rig.skinned(positions)))
+            self._vertices, self._normals = (drawn * METRES).ravel(), geometry.normals(drawn, self._skin.faces).ravel()
+            self._shaped = positions.copy()
+        scene.skinvert[:], scene.skinnormal[:] = self._vertices, self._normals
         return self._sensed(self._renderer.render())
 
     def close(self) -> None:

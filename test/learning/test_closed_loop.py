@@ -12,14 +12,14 @@ from lipsync_robot.face.landmarks import aperture, mouth_width, robot_landmarks
 from lipsync_robot.face.profile import UNKNOWN, HumanFace
 from lipsync_robot.face.retarget import Retarget, RobotFace
 from lipsync_robot.learning import closed_loop
-from lipsync_robot.learning.closed_loop import FRAME_S, REST_LOOKS, ClosedLoop
+from lipsync_robot.learning.closed_loop import FRAME_S, REST_LOOKS, ClosedLoop, Standing
 from lipsync_robot.motors.body import Body
 from lipsync_robot.motors.description import Robot
 from lipsync_robot.motors.inverse import InverseModel
 from lipsync_robot.resources import resource
 from lipsync_robot.twin.rig import NEUTRAL
 from lipsync_robot.twin.simulation import FaceSimulation
-from lipsync_robot.vision.facemesh import FaceMesh
+from lipsync_robot.vision.facemesh import FaceMesh, SteadyLook
 
 WIDTH, HEIGHT = 320, 240
 FRAMES = 100
@@ -122,6 +122,26 @@ def test_a_person_who_is_lost_moves_nothing(body: Body, person: np.ndarray, reta
     assert_allclose(sent[9:], sent[8:-1], atol=1e-9)
 
 
+def test_a_pose_that_stands_still_is_seen_as_one_look_sees_it_and_one_that_is_not_seen_moves_nothing(
+    body: Body, robot: Robot
+) -> None:
+    opened = np.array(robot.neutral)
+    opened[robot.names.index("jaw")] = 0.9
+    look, shut = SteadyLook(), False
+    standing = Standing(body, lambda views: None if shut else look(views))
+    seen, still = standing.displacement(np.array([opened, robot.neutral]))
+    glances = []
+    for pose in (robot.neutral, opened):
+        body.go(pose)
+        glances.append(look([body.picture()]))
+    rest, moved = glances
+    assert scores.correlation(seen.ravel(), robot_landmarks(moved - rest).ravel()) > 0.9
+    assert np.abs(still).mean() < 0.1 * np.abs(seen).mean()
+    shut = True
+    assert (standing.displacement(opened[None]) == 0).all()
+
+
 def test_a_robot_that_is_not_seen_at_rest_is_refused(body: Body) -> None:
-    with pytest.raises(BadInputError, match="twin: FaceMesh does not see its face at rest"):
-        ClosedLoop(body, lambda _: None)
+    for loop in (ClosedLoop, Standing):
+        with pytest.raises(BadInputError, match="twin: FaceMesh does not see its face at rest"):
+            loop(body, lambda _: None)

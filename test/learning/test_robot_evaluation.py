@@ -13,7 +13,7 @@ from lipsync_robot.learning import robot_evaluation, robot_pictures, unseen
 from lipsync_robot.learning.babble import Babble, Plan
 from lipsync_robot.learning.clips import Clip
 from lipsync_robot.learning.inverse_scores import Scores
-from lipsync_robot.learning.robot_evaluation import Chain, Copy
+from lipsync_robot.learning.robot_evaluation import STANDS_EVERY, Chain, Copy
 from lipsync_robot.motors.description import Robot
 from lipsync_robot.twin.simulation import FaceSimulation
 
@@ -40,7 +40,8 @@ def copied(data: list[Clip], share: float = 1.0, late: int = 0) -> list[Copy]:
         motion = each.displacement[::2]
         wanted = robot_landmarks(motion)
         moved = share * np.concatenate([np.zeros_like(motion[:late]), motion[: len(motion) - late]])
-        made.append(Copy(each, each.neutral + motion, wanted, 0.8 * wanted, REST, REST + moved, 0))
+        stood = share * wanted[::STANDS_EVERY]  # whoever is late stands where he was going
+        made.append(Copy(each, each.neutral + motion, wanted, 0.8 * wanted, REST, REST + moved, 0, stood))
     return made
 
 
@@ -77,7 +78,8 @@ def test_a_robot_that_does_as_the_human_errs_by_what_was_not_asked(data: list[Cl
 
 def test_a_robot_that_does_as_it_was_asked_errs_by_what_was_taken_off(data: list[Clip]) -> None:
     report = robot_evaluation.report({"robot": copied(data, share=0.8)})
-    assert report["landmark_error"] == pytest.approx(0, abs=1e-6)
+    for name in ("landmark_error", "landmark_error_standing"):
+        assert report[name] == pytest.approx(0, abs=1e-6), name
     assert report["landmark_error_human"] > 0.005
 
 
@@ -86,6 +88,7 @@ def test_a_robot_that_is_a_frame_late_is_told_so(data: list[Clip]) -> None:
     assert late["lag_ms"] == pytest.approx(40, abs=10)
     assert prompt["lag_ms"] == pytest.approx(0, abs=1e-6)
     assert late["landmark_error_human"] > prompt["landmark_error_human"]
+    assert late["landmark_error_standing"] == prompt["landmark_error_standing"] > 0.005
 
 
 def test_a_person_rests_as_in_the_clip_whose_mouth_is_most_closed(data: list[Clip]) -> None:
