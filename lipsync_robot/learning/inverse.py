@@ -36,13 +36,14 @@ FEWEST = 30  # whole faces to learn anything from
 class InverseConfig:
     """config/train/inverse.yaml."""
 
+    networks: int = 3  # whose mean is the model; each is trained by itself
     units: int = 256
     batch: int = 256
-    epochs: int = 40
+    epochs: int = 25
     combined: int = 60_000  # faces, from a million times as many for a thousand poses of each part
     learning_rate: float = 3e-3
     offset_cm: float = 0.05  # deviation along each of the robot's motions, of faces that were not babbled
-    imagined: float = 0.3  # weight of those: square cm of landmarks against squared shares of the range
+    imagined: float = 1.0  # weight of those: square cm of landmarks against squared shares of the range
     seed: int = 0
 
 
@@ -93,8 +94,9 @@ class InverseTraining(lightning.LightningModule):
         along = (landmarks - self.rest).flatten(1) @ self.motions.T
         along = along + self.config.offset_cm * torch.randn_like(along)
         asked = self.rest + (along @ self.motions).view_as(landmarks)
-        babbled = (self.network(landmarks) - commands).square().mean()
-        imagined = (self._imagine(self.network(asked)) - asked).square().mean()
+        babbled = (self.network.each(landmarks) - commands).square().mean()
+        tried = self.network.each(asked)
+        imagined = (self._imagine(tried.flatten(0, 1)).view(len(tried), *asked.shape) - asked).square().mean()
         self.log_dict({"train_mse": babbled, "train_imagined_cm2": imagined})
         return babbled + self.config.imagined * imagined
 
@@ -124,7 +126,7 @@ def train(config: InverseConfig, data: Babble, output: Path) -> Learned:
     forward.rest.copy_(torch.from_numpy(data.static))
     fit.run(ForwardTraining(config, forward), batches, check, output / "forward", max(1, config.epochs // 3), "val_error_cm",
             patience=config.epochs, precision="32-true")  # fmt: skip
-    inverse = Inverse(ROBOT_POINTS, len(data.plan.motors), config.units)
+    inverse = Inverse(ROBOT_POINTS, len(data.plan.motors), config.units, config.networks)
     flat = torch.from_numpy(taught.landmarks).float().flatten(1)
     inverse.mean, inverse.std = flat.mean(0), flat.std(0).clamp(min=LEAST_STD_CM)
     module = InverseTraining(config, inverse, forward, face)

@@ -168,24 +168,35 @@ class Forward(nn.Module):
 
 
 class Inverse(nn.Module):
-    """Robot landmarks to motor commands. Seed 001, summer report section 4.4: batch norm on the first of three layers."""
+    """Robot landmarks to motor commands. Seed 001, summer report section 4.4: batch norm on the first of three layers.
+
+    The mean of several such networks, which began differently: each makes something else of the noise in what a camera sees.
+    """
 
     mean: Tensor  # (points * 2,) cm
     std: Tensor
 
-    def __init__(self, points: int, motors: int, units: int) -> None:
+    def __init__(self, points: int, motors: int, units: int, networks: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(points * 2))
         self.register_buffer("std", torch.ones(points * 2))
-        self.layers = nn.Sequential(
-            nn.Linear(points * 2, units), nn.BatchNorm1d(units), nn.ReLU(),
-            nn.Linear(units, units), nn.ReLU(),
-            nn.Linear(units, motors), nn.Sigmoid(),
+        self.networks = nn.ModuleList(
+            nn.Sequential(
+                nn.Linear(points * 2, units), nn.BatchNorm1d(units), nn.ReLU(),
+                nn.Linear(units, units), nn.ReLU(),
+                nn.Linear(units, motors), nn.Sigmoid(),
+            )
+            for _ in range(networks)
         )  # fmt: skip
+
+    def each(self, landmarks: Tensor) -> Tensor:
+        """landmarks (batch, points, 2) cm -> (networks, batch, motors) in 0..1."""
+        standardised = (landmarks.flatten(1) - self.mean) / self.std
+        return torch.stack([network(standardised) for network in self.networks])
 
     def forward(self, landmarks: Tensor) -> Tensor:
         """landmarks (batch, points, 2) cm -> (batch, motors) in 0..1."""
-        return self.layers((landmarks.flatten(1) - self.mean) / self.std)
+        return self.each(landmarks).mean(0)
 
 
 class ExpressionMapping(nn.Module):
