@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from ..motors.description import Robot
 
 EXACT, CAMERA = "models/twin_inverse.onnx", "models/twin_inverse_camera.onnx"
-PER_PERSON = ("aperture_r", "width_r", "landmark_error", "landmark_error_standing", "landmark_error_human", "lag_ms")
+LANDMARKS = ("landmark_error", "landmark_error_standing", "landmark_error_human")
+PER_PERSON = ("aperture_r", "width_r", *LANDMARKS, "lag_ms", "closure_recall")
 
 Babbled = Annotated[Path | None, typer.Option(help="Folder of `lipsync-robot babble` that the nearest neighbour looks up.")]
 

@@ -22,6 +22,7 @@ from ..motors.description import Robot
 from ..twin import in_process
 from ..twin.camera import Camera
 from ..twin.simulation import FaceSimulation
+from . import babble
 from .inverse_scores import Solve
 
 FRAME_S = 0.04  # of the corpora's video
@@ -31,7 +32,6 @@ REST_LOOKS = 8  # that FaceMesh, which follows a face, is given to find its way 
 
 Retarget = Callable[[np.ndarray], np.ndarray]  # human (468, 3) -> robot landmarks (113, 2), both cm in the metric face
 Look = Callable[[np.ndarray], MetricFace | None]  # picture (h, w, 3) uint8 RGB -> the face in it
-SteadyLook = Callable[[list[np.ndarray]], np.ndarray | None]  # pictures of a face that stands still -> (468, 3) cm, metric face
 
 
 class Played(NamedTuple):
@@ -83,23 +83,22 @@ class Standing:
     One look at the twin differs by 0.048 cm from sixteen at the same pose: more than its poses differ from what is asked.
     """
 
-    def __init__(self, body: Body, look: SteadyLook) -> None:
+    def __init__(self, body: Body, look: babble.Look) -> None:
         """Sees the robot at rest, which is where displacements count from. Raises BadInputError."""
         self._body, self._look = body, look
-        rest = self._face(np.array(body.robot.neutral))
+        (rest,) = self._faces(np.array([body.robot.neutral]))
         if rest is None:
             raise BadInputError(NO_FACE.format(robot=body.robot.name))
         self._rest = rest
 
     def displacement(self, commands: np.ndarray) -> np.ndarray:
         """commands (n, motors) -> (n, 113, 2) cm, from rest; of a face that is not seen, or not still, none."""
-        faces = (self._face(command) for command in commands)
-        moved = [self._rest if face is None else face for face in faces]
-        return robot_landmarks(np.array(moved).reshape(-1, POINTS, 3) - self._rest)
+        faces = [self._rest if face is None else face for face in self._faces(commands)]
+        return robot_landmarks(np.array(faces).reshape(-1, POINTS, 3) - self._rest)
 
-    def _face(self, command: np.ndarray) -> np.ndarray | None:
-        self._body.go(command)
-        return self._look(self._body.views(command)) if self._body.comes_to_rest(command) else None
+    def _faces(self, commands: np.ndarray) -> Iterator[np.ndarray | None]:
+        for pose in babble.moved(self._body, (("whole", command) for command in commands)):
+            yield None if pose is None else self._look(pose.views)
 
 
 def followed(body: Body, human: np.ndarray, retarget: Retarget, inverse: Solve) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -21,7 +21,7 @@ from .inverse_scores import Solve, nearest_neighbour
 from .progress import track
 from .unseen import known
 
-STANDS_EVERY = 5  # frames, of which one pose is shown once more, standing still: each takes five times as long as a frame
+STANDS_EVERY = 5  # frames, of which one pose is shown once more, standing still: each is looked at from all sides
 NEEDS_BABBLE = "random and nearest_neighbour: they need the robot's babble; name it with --babble"
 
 

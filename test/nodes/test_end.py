@@ -6,7 +6,7 @@ import sys
 import time
 
 HANGS = """
-import ctypes, sys
+import ctypes
 from rclpy.node import Node
 from lipsync_robot.nodes import common
 
