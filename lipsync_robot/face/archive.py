@@ -1,6 +1,7 @@
 """The .npz files that faces are kept in: read with one sentence for whatever is wrong with them."""
 
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -21,3 +22,14 @@ def read(path: Path, names: tuple[str, ...], remedy: str) -> dict[str, np.ndarra
     if missing:
         raise BadInputError(f"{path}: holds no {', '.join(missing)}: it is of another kind, or of an earlier version. {remedy}")
     return arrays
+
+
+def layers(arrays: dict[str, np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Those of a network among the arrays of a file: weight (out, in) and bias (out,) of each, as `named` named them."""
+    return [(arrays[f"weight{i}"], arrays[f"bias{i}"]) for i in range(sum(name.startswith("weight") for name in arrays))]
+
+
+def named(network: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:
+    """weight and bias of each layer -> arrays to write."""
+    numbered = list(enumerate(network))
+    return {f"weight{i}": weight for i, (weight, _) in numbered} | {f"bias{i}": bias for i, (_, bias) in numbered}

@@ -30,7 +30,7 @@ class Mapping:
         """path: what `lipsync-robot train mapping` wrote for this robot. Raises BadInputError."""
         arrays = archive.read(path, ("static", "directions"), REMEDY)
         self._directions = arrays["directions"]
-        self._layers = [(arrays[f"weight{i}"], arrays[f"bias{i}"]) for i in range(sum("weight" in name for name in arrays))]
+        self._layers = archive.layers(arrays)
         if np.linalg.norm(arrays["static"] - robot.static, axis=1).mean() > SAME_FACE_CM:
             raise BadInputError(f"{path}: was trained for a robot of another face. {REMEDY}")
         self._robot = robot

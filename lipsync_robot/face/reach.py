@@ -1,4 +1,6 @@
-"""How far a face goes: the convex hull of the faces that were seen of it, and what in that hull is nearest to a wish."""
+"""How far a face goes: what its motors make of it, and which of all that is nearest to a wish."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -6,11 +8,15 @@ from .landmarks import REGIONS
 
 USUAL = 98  # percentile of what was seen that counts as reach: further is but jitter
 
-DIRECTIONS = 4096  # in which the furthest face is looked for, besides each motion's own
-FARTHEST = 1e4  # radii of the hull: of what is asked for from beyond, rounding leaves too little
-EXACT = 1e-12  # of the squared distances involved
-ROUNDING = 1e-12  # a weight this small is none
-SAME = 1e-14  # of the squared distances: solvable even if two vertices are one
+SETTLED_CM = 0.02  # a step of the search that moves all landmarks together by so little is its last: 0.002 cm each
+ROUNDS = 10  # of it, at most
+TURNS = 100  # of a round, at most; one or two as a rule
+PATIENCE = 3  # turns that may bring no fewer motors that are where they should not be
+ROUNDING = 1e-9
+ALIKE_CM2 = 1e-3  # what motors that do the same to a face are told apart by: each stays rather where it is
+FARTHEST_CM = 1e4  # of what is asked for from beyond, rounding leaves too little
+
+Layers = Sequence[tuple[np.ndarray, np.ndarray]]  # weight (out, in) and bias (out,) of each, tanh between them
 
 
 def of_regions(landmarks: np.ndarray, static: np.ndarray) -> np.ndarray:
@@ -19,66 +25,72 @@ def of_regions(landmarks: np.ndarray, static: np.ndarray) -> np.ndarray:
     return np.array([np.percentile(gone[:, rows].mean(1), USUAL) for rows in REGIONS.values()])
 
 
-def outermost(points: np.ndarray, seed: int = 0) -> np.ndarray:
-    """points (n, k) -> (m, k): those that lie furthest in some direction, which span nearly all of the hull of them all."""
-    k = points.shape[1]
-    directions = np.concatenate([np.random.default_rng(seed).normal(size=(DIRECTIONS, k)), np.eye(k), -np.eye(k)])
-    furthest = [np.argmax(points @ some.T, axis=0) for some in np.array_split(directions, 16)]
-    return points[np.unique(np.concatenate(furthest))]
+class SelfModel:
+    """Motor commands to the face they make, as babble has taught it; and back, by the face it can make that is nearest.
 
-
-class Hull:
-    """The convex hull of vertices (m, k). Nearest points are found by Wolfe's algorithm, which is exact and ends.
-
-    P. Wolfe, Finding the nearest point in a polytope, Mathematical Programming 11, 1976. At most k + 1 vertices hold the
-    nearest point so far between them; the vertex furthest towards the wish joins, and those that are then in the way leave.
+    Every face that is answered is one that motors within their range make. The nearest is looked for by Gauss and Newton's
+    method, from where the last search ended: two rounds for a hop of speech, as a rule.
     """
 
-    def __init__(self, vertices: np.ndarray) -> None:
-        self._vertices = vertices.astype(float)
-        self._centre = self._vertices.mean(0)
-        self._radius = float(np.linalg.norm(self._vertices - self._centre, axis=1).max())
-        self._scale = self._radius**2 or 1.0
-        # Where the last search ended, from where the next one sets out: the nearest point is unique, so only time is saved.
-        self._active, self._weights = np.array([0]), np.array([1.0])
+    def __init__(self, layers: Layers, neutral: np.ndarray) -> None:
+        """layers: from commands (motors,) in 0..1 to the face (k,) cm along its motions; neutral (motors,): where it starts."""
+        *self._hidden, self._last = [(weight.astype(float), bias.astype(float)) for weight, bias in layers]
+        self._alike = ALIKE_CM2 * np.eye(len(neutral))
+        self._commands = neutral.astype(float)  # of the last face
+
+    def __call__(self, commands: np.ndarray) -> np.ndarray:
+        """commands (motors,) in 0..1 -> (k,) cm."""
+        return self._slope(commands)[0]
 
     def nearest(self, wish: np.ndarray) -> np.ndarray:
-        """wish (k,) -> (k,), NaN where the wish is not finite."""
-        away = wish - self._centre
-        distance = float(np.linalg.norm(away))
+        """wish (k,) cm -> (k,) cm; NaN where the wish is not finite, and then it is forgotten."""
+        distance = float(np.linalg.norm(wish))
         if not np.isfinite(distance):
-            return np.full_like(self._centre, np.nan)
-        if distance > FARTHEST * self._radius:
-            wish = self._centre + away * (FARTHEST * self._radius / distance)
-        active, weights, best = self._active, self._weights, np.inf
-        while True:
-            active, weights, found = self._between(wish, active, weights)
-            squared = float(found @ found)
-            if squared >= best:
-                break  # only rounding is left
-            best, self._active, self._weights = squared, active, weights
-            along = self._vertices @ found
-            furthest = int(along.argmin())
-            if squared + float(wish @ found) - along[furthest] <= EXACT * (squared + self._radius**2):
+            return np.full_like(wish, np.nan)
+        if distance > FARTHEST_CM:
+            wish = wish * (FARTHEST_CM / distance)
+        for _ in range(ROUNDS):
+            face, slope = self._slope(self._commands)
+            square = slope.T @ slope + self._alike
+            before, along = self._commands, square @ self._commands + slope.T @ (wish - face)
+            self._commands = within(square, along, before)
+            if np.linalg.norm(slope @ (self._commands - before)) < SETTLED_CM:
                 break
-            active, weights = np.append(active, furthest), np.append(weights, 0.0)
-        return self._weights @ self._vertices[self._active]
+        return self(self._commands)
 
-    def _between(self, wish: np.ndarray, active: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """active (s,) vertices, which hold a point between them with weights (s,) -> those of them whose plane comes nearest
-        to the wish between them, their weights there, and the way there from the wish (k,)."""
-        while True:
-            towards = self._vertices[active] - wish
-            squares = towards @ towards.T
-            # Equation 2.4 of the paper, which needs no plane to be laid through the vertices first.
-            squares.flat[:: len(squares) + 1] += SAME * self._scale
-            squares += self._scale
-            wanted = np.linalg.solve(squares, np.ones(len(squares)))
-            wanted /= wanted.sum()
-            beyond = wanted <= ROUNDING
-            if not beyond.any():
-                return active, wanted, wanted @ towards
-            way = min(1.0, float((weights[beyond] / np.maximum(weights[beyond] - wanted[beyond], ROUNDING)).min()))
-            weights = weights + way * (wanted - weights)
-            stays = weights > ROUNDING
-            active, weights = active[stays], weights[stays] / weights[stays].sum()
+    def _slope(self, commands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """-> the face (k,) and what each motor does to it there, (k, motors) cm for its whole range."""
+        face, slope = commands, np.eye(len(commands))
+        for weight, bias in self._hidden:
+            face = np.tanh(weight @ face + bias)
+            slope = (1 - face * face)[:, None] * (weight @ slope)
+        weight, bias = self._last
+        return weight @ face + bias, weight @ slope
+
+
+def within(square: np.ndarray, along: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """The x (n,) in 0..1 that makes x'square x / 2 - along'x least; square (n, n) positive definite. start (n,): a guess.
+
+    Block principal pivoting (Judice and Pires, 1994): those at an end of their range are held there and the others solved for;
+    who would leave is held, who is pulled back let go, all at once while that brings fewer, else one by one, which ends.
+    """
+    low, high = start <= 0, start >= 1
+    fewest, patience = len(start) + 1, PATIENCE
+    for _ in range(TURNS):
+        x = high.astype(float)
+        free = np.flatnonzero(~(low | high))
+        x[free] = np.linalg.solve(square[np.ix_(free, free)], (along - square @ x)[free])
+        pulled = along - square @ x
+        under, over = x < -ROUNDING, x > 1 + ROUNDING
+        back = (low & (pulled > ROUNDING)) | (high & (pulled < -ROUNDING))
+        wrong = np.flatnonzero(under | over | back)
+        if not len(wrong):
+            break
+        if len(wrong) < fewest:
+            fewest, patience = len(wrong), PATIENCE
+        elif patience:
+            patience -= 1
+        else:
+            wrong = wrong[-1:]
+        low[wrong], high[wrong] = under[wrong], over[wrong]
+    return np.minimum(np.maximum(x, 0.0), 1.0)

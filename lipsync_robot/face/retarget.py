@@ -10,7 +10,7 @@ import numpy as np
 from . import archive
 from .landmarks import REGIONS, ROBOT_POINTS, robot_landmarks
 from .profile import HumanFace
-from .reach import Hull, of_regions, outermost
+from .reach import Layers, SelfModel
 
 MOTIONS = 16  # principal motions kept of a robot's face: a few more than it has motors
 LEAST_ALPHA, MOST_ALPHA = 0.5, 2.0  # beyond this a face is more likely to have been seen badly than to be so different
@@ -20,45 +20,45 @@ LEAST_ALPHA, MOST_ALPHA = 0.5, 2.0  # beyond this a face is more likely to have 
 class RobotFace:
     """What babbling showed of a robot's face, cm in its camera's metric face.
 
-    Its landmarks move in as many ways as it has motors. What lies outside those motions it cannot do; nor what is no mixture
-    of faces that it was seen to make: the convex hull of them is its reach.
+    Its landmarks move in as many ways as it has motors. What lies outside those motions it cannot do; nor what its motors, each
+    within its range, do not make of it by its own model of itself.
     """
 
     static: np.ndarray  # (113, 2) at neutral
     motions: np.ndarray  # (k, 226) orthonormal
-    vertices: np.ndarray  # (m, k) cm along the motions, the hull of what it can do
     reach: np.ndarray  # (4,) cm from neutral, of each of REGIONS
+    neutral: np.ndarray  # (motors,) in 0..1
+    layers: Layers  # of SelfModel, to cm along the motions
 
-    KEPT: ClassVar = ("static", "motions", "vertices", "reach")
-
-    @classmethod
-    def learned(cls, landmarks: np.ndarray, static: np.ndarray) -> "RobotFace":
-        """landmarks (n, 113, 2) of n random commands, static (113, 2) -> the face."""
-        displacement = (landmarks - static).reshape(len(landmarks), -1)
-        _, _, motions = np.linalg.svd(displacement, full_matrices=False)
-        along = displacement @ motions[:MOTIONS].T
-        at_rest = np.zeros((1, along.shape[1]))
-        return cls(static, motions[:MOTIONS], np.concatenate([at_rest, outermost(along)]), of_regions(landmarks, static))
+    KEPT: ClassVar = ("static", "motions", "reach", "neutral")  # in a file, beside the layers
 
     @classmethod
     def load(cls, path: Path) -> "RobotFace":
         """What save wrote. Raises BadInputError."""
-        arrays = archive.read(path, cls.KEPT, "Learn it: lipsync-robot train inverse BABBLE")
-        return cls(*(arrays[name] for name in cls.KEPT))
+        arrays = archive.read(path, (*cls.KEPT, "weight0", "bias0"), "Learn it: lipsync-robot train inverse BABBLE")
+        return cls(**{name: arrays[name] for name in cls.KEPT}, layers=archive.layers(arrays))
 
     def save(self, path: Path) -> None:
         """Writes an .npz that load reads."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, **{name: getattr(self, name).astype(np.float32) for name in self.KEPT})
+        arrays = {name: getattr(self, name) for name in self.KEPT} | archive.named(self.layers)
+        np.savez(path, **{name: array.astype(np.float32) for name, array in arrays.items()})
 
     def reachable(self, landmarks: np.ndarray) -> np.ndarray:
         """landmarks (113, 2) -> the nearest that the robot can do; NaN where one of them is not finite."""
-        along = self._hull.nearest(self.motions @ (landmarks - self.static).ravel())
+        along = self._itself.nearest(self.motions @ (landmarks - self.static).ravel())
         return self.static + (along @ self.motions).reshape(ROBOT_POINTS, 2)
 
     @functools.cached_property
-    def _hull(self) -> Hull:
-        return Hull(self.vertices)
+    def _itself(self) -> SelfModel:
+        return SelfModel(self.layers, self.neutral)
+
+
+def principal_motions(landmarks: np.ndarray, static: np.ndarray) -> np.ndarray:
+    """landmarks (n, 113, 2) of n random commands, static (113, 2) -> (k, 226) orthonormal, k at most MOTIONS."""
+    displacement = (landmarks - static).reshape(len(landmarks), -1)
+    _, _, motions = np.linalg.svd(displacement, full_matrices=False)
+    return motions[:MOTIONS]
 
 
 @dataclass

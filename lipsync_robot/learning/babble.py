@@ -81,6 +81,7 @@ class Babble(NamedTuple):
     commands: np.ndarray  # (n, motors) in 0..1
     landmarks: np.ndarray  # (n, 113, 2) cm, metric face
     static: np.ndarray  # (113, 2) cm, at rest
+    neutral: np.ndarray  # (motors,) in 0..1, the command that it is at rest by
     tried: int
 
     @classmethod
@@ -95,8 +96,9 @@ class Babble(NamedTuple):
         resting = parts == "rest"
         if not resting.any():
             raise BadInputError(NO_FACE.format(robot=plan.robot))
-        static = landmarks[resting].mean(0)
-        return cls(plan, parts[~resting], commands[~resting], landmarks[~resting], static, sum(one.tried for one in chunks))
+        static, neutral = landmarks[resting].mean(0), commands[resting].mean(0)
+        moving = (parts[~resting], commands[~resting], landmarks[~resting])
+        return cls(plan, *moving, static, neutral, sum(one.tried for one in chunks))
 
     def of(self, *parts: Part) -> np.ndarray:
         """-> indices of the poses that moved one of these parts."""

@@ -22,7 +22,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from ..errors import BadInputError
 from ..face.landmarks import ROBOT_POINTS
-from ..face.retarget import RobotFace
+from ..face.reach import of_regions
+from ..face.retarget import RobotFace, principal_motions
 from . import fit
 from .babble import Babble, Part
 from .networks import Forward, Inverse
@@ -79,21 +80,17 @@ class ForwardTraining(lightning.LightningModule):
 
 
 class InverseTraining(lightning.LightningModule):
-    motions: Tensor  # (k, 226), as RobotFace's
-    rest: Tensor  # (113, 2) cm
-
-    def __init__(self, config: InverseConfig, network: Inverse, forward: Forward, face: RobotFace) -> None:
+    def __init__(self, config: InverseConfig, network: Inverse, forward: Forward) -> None:
         super().__init__()
         self.config, self.network = config, network
         self._imagine = forward.requires_grad_(False)
-        self.register_buffer("motions", torch.from_numpy(face.motions).float())
-        self.register_buffer("rest", torch.from_numpy(face.static).float())
 
     def training_step(self, batch: list[Tensor], _: int) -> Tensor:
         landmarks, commands = batch
-        along = (landmarks - self.rest).flatten(1) @ self.motions.T
+        rest, motions = self._imagine.rest, self._imagine.motions
+        along = (landmarks - rest).flatten(1) @ motions.T
         along = along + self.config.offset_cm * torch.randn_like(along)
-        asked = self.rest + (along @ self.motions).view_as(landmarks)
+        asked = rest + (along @ motions).view_as(landmarks)
         babbled = (self.network.each(landmarks) - commands).square().mean()
         tried = self.network.each(asked)
         imagined = (self._imagine(tried.flatten(0, 1)).view(len(tried), *asked.shape) - asked).square().mean()
@@ -118,18 +115,20 @@ def train(config: InverseConfig, data: Babble, output: Path) -> Learned:
     parts = combined(data, held["train"]["upper"], held["train"]["lower"], config.combined, random)
     whole = random.choice(held["train"]["whole"], config.combined // 2)  # each many times: they tell what the parts do together
     taught = _together(parts, _at(data, whole))
-    face = RobotFace.learned(taught.landmarks, data.static)
+    motions = principal_motions(taught.landmarks, data.static)
     validation, test = (_at(data, held[name]["whole"]) for name in ("validation", "test"))
     batches, check = _loader(taught, config.batch, shuffle=True), _loader(validation, 1024)
 
-    forward = Forward(ROBOT_POINTS, len(data.plan.motors))
-    forward.rest.copy_(torch.from_numpy(data.static))
-    fit.run(ForwardTraining(config, forward), batches, check, output / "forward", max(1, config.epochs // 3), "val_error_cm",
+    forward = Forward(ROBOT_POINTS, len(data.plan.motors), len(motions))
+    for kept, array in ((forward.rest, data.static), (forward.neutral, data.neutral), (forward.motions, motions)):
+        kept.copy_(torch.from_numpy(array))
+    fit.run(ForwardTraining(config, forward), batches, check, output / "forward", max(1, config.epochs // 2), "val_error_cm",
             patience=config.epochs, precision="32-true")  # fmt: skip
+    face = RobotFace(data.static, motions, of_regions(taught.landmarks, data.static), data.neutral, forward.arrays())
     inverse = Inverse(ROBOT_POINTS, len(data.plan.motors), config.units, config.networks)
     flat = torch.from_numpy(taught.landmarks).float().flatten(1)
     inverse.mean, inverse.std = flat.mean(0), flat.std(0).clamp(min=LEAST_STD_CM)
-    module = InverseTraining(config, inverse, forward, face)
+    module = InverseTraining(config, inverse, forward)
     fit.run(module, batches, check, output, config.epochs, "val_mae", patience=config.epochs, precision="32-true")
     known = _together(parts, _at(data, held["train"]["whole"]))
     return Learned(inverse.eval(), face, known, test)

@@ -1,5 +1,6 @@
 """The networks, as torch modules. Each is causal where it runs live: a state goes in and comes out, (layers, batch, units)."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -149,22 +150,40 @@ def _positions(like: Tensor) -> Tensor:
 
 
 class Forward(nn.Module):
-    """Motor commands to robot landmarks: the robot's image of itself, for training the inverse model."""
+    """Motor commands to robot landmarks: the robot's image of itself. It teaches the inverse model, and runs as
+    face.reach.SelfModel."""
 
-    rest: Tensor  # (points, 2) cm
+    rest: Tensor  # (points, 2) cm, what neutral commands make, to the letter
+    neutral: Tensor  # (motors,) in 0..1
+    motions: Tensor  # (k, points * 2), the robot's principal motions
 
-    def __init__(self, points: int, motors: int, units: int = 128) -> None:
+    def __init__(self, points: int, motors: int, motions: int, units: int = 64) -> None:
         super().__init__()
         self.register_buffer("rest", torch.zeros(points, 2))
+        self.register_buffer("neutral", torch.zeros(motors))
+        self.register_buffer("motions", torch.zeros(motions, points * 2))
         self.layers = nn.Sequential(
-            nn.Linear(motors, units), nn.SiLU(),
-            nn.Linear(units, units), nn.SiLU(),
-            nn.Linear(units, points * 2),
+            nn.Linear(motors, units), nn.Tanh(),
+            nn.Linear(units, units), nn.Tanh(),
+            nn.Linear(units, motions),
         )  # fmt: skip
+
+    def along(self, commands: Tensor) -> Tensor:
+        """commands (batch, motors) in 0..1 -> (batch, k) cm along the motions, from rest."""
+        return self.layers(2 * commands - 1) - self.layers(2 * self.neutral - 1)
 
     def forward(self, commands: Tensor) -> Tensor:
         """commands (batch, motors) in 0..1 -> (batch, points, 2) cm."""
-        return self.rest + self.layers(2 * commands - 1).view(-1, *self.rest.shape)
+        return self.rest + (self.along(commands) @ self.motions).view(-1, *self.rest.shape)
+
+    def arrays(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """`along` as the layers that SelfModel takes."""
+        with torch.no_grad():
+            pairs = [(layer.weight.clone(), layer.bias.clone()) for layer in self.layers if isinstance(layer, nn.Linear)]
+            first, last = pairs[0], pairs[-1]
+            pairs[-1] = last[0], last[1] - self.layers(2 * self.neutral - 1)
+            pairs[0] = 2 * first[0], first[1] - first[0].sum(1)
+        return [(weight.numpy(), bias.numpy()) for weight, bias in pairs]
 
 
 class Inverse(nn.Module):

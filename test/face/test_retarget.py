@@ -6,24 +6,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from straight_face import straight_face
 
 from lipsync_robot.errors import BadInputError
 from lipsync_robot.face.landmarks import CANONICAL, REGIONS, ROBOT, robot_landmarks
 from lipsync_robot.face.profile import UNKNOWN, HumanFace
 from lipsync_robot.face.retarget import LEAST_ALPHA, MOST_ALPHA, Retarget, RobotFace
 from lipsync_robot.resources import resource
+from lipsync_robot.twin.faces import named
+from lipsync_robot.twin.simulation import landmarks
 
 RANDOM = np.random.default_rng(0)
 MOTIONS = RANDOM.normal(0, 0.1, (11, 113, 2))  # cm a motor
 STATIC = robot_landmarks(CANONICAL.vertices) * 1.1
-BABBLED = STATIC + np.einsum("nm,mpx->npx", RANDOM.random((2000, 11)) - 0.5, MOTIONS)
+NEUTRAL = np.full(11, 0.5)
+COMMANDS = RANDOM.random((2000, 11))
+BABBLED = STATIC + np.einsum("nm,mpx->npx", COMMANDS - NEUTRAL, MOTIONS)
 REST = CANONICAL.vertices
 HUMAN = HumanFace(REST, UNKNOWN)
 
 
 @pytest.fixture(scope="module")
 def face() -> RobotFace:
-    return RobotFace.learned(BABBLED, STATIC)
+    return straight_face(COMMANDS, BABBLED, STATIC, NEUTRAL)
 
 
 def moved(displacement: np.ndarray) -> np.ndarray:
@@ -65,31 +70,29 @@ def test_a_region_is_moved_by_alpha_times_its_gain(face: RobotFace) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(scale=st.floats(0, 1000), seed=st.integers(0, 100))
-def test_whatever_is_asked_for_is_a_mixture_of_what_was_babbled(face: RobotFace, scale: float, seed: int) -> None:
+def test_whatever_is_asked_for_motors_within_their_range_make(face: RobotFace, scale: float, seed: int) -> None:
     absurd = REST + scale * np.random.default_rng(seed).normal(size=(468, 3))
     found = Retarget(HUMAN, face)(absurd)
-    along = face.motions @ (found - STATIC).ravel()
-    assert_allclose(found, STATIC + (along @ face.motions).reshape(113, 2), atol=1e-6)
-    ways = np.random.default_rng(0).normal(size=(1000, len(along)))
-    babbled = np.append((BABBLED - STATIC).reshape(len(BABBLED), -1) @ face.motions.T, np.zeros((1, len(along))), axis=0)
-    assert (ways @ along <= (ways @ babbled.T).max(1) + 1e-6).all()
+    made_by, missed, *_ = np.linalg.lstsq(MOTIONS.reshape(11, -1).T, (found - STATIC).ravel(), rcond=None)
+    assert missed < 1e-9
+    assert np.abs(made_by).max() <= 0.5 + 1e-6
 
 
 @settings(max_examples=50, deadline=None)
 @given(scale=st.sampled_from([0.01, 0.1, 1.0, 100.0]), seed=st.integers(0, 100))
-def test_hardly_a_babbled_face_is_nearer_to_what_is_asked_for(face: RobotFace, scale: float, seed: int) -> None:
-    """None that was kept; of all of them, hardly any, and by little: their hull is kept by its outermost points."""
+def test_no_babbled_face_is_nearer_to_what_is_asked_for(face: RobotFace, scale: float, seed: int) -> None:
     asked = STATIC + scale * np.random.default_rng(seed).normal(size=(113, 2))
     nearest = np.linalg.norm(asked - face.reachable(asked))
-    kept = STATIC + (face.vertices @ face.motions).reshape(-1, 113, 2)
-    assert nearest <= np.linalg.norm(asked - kept, axis=(1, 2)).min() + 1e-6
-    assert nearest <= np.linalg.norm(asked - BABBLED, axis=(1, 2)).min() + 0.05
+    assert nearest <= np.linalg.norm(asked - BABBLED, axis=(1, 2)).min() + 1e-3
 
 
-def test_the_twin_is_never_asked_for_what_would_take_long(face: RobotFace) -> None:
-    """What is kept of 6000 poses is a few hundred, and a small file."""
+def test_the_twins_face_can_do_all_that_it_was_seen_to_do() -> None:
+    """To a tenth of a millimetre or two, and its file is small."""
     path = resource("models/twin_face.npz")
-    assert len(RobotFace.load(path).vertices) < 1500
+    twin, random = RobotFace.load(path), np.random.default_rng(0)
+    made = [robot_landmarks(landmarks(commands, named("canonical"))) for commands in random.random((40, len(twin.neutral)))]
+    missed = [np.linalg.norm(twin.reachable(face) - face, axis=1).mean() for face in made]
+    assert np.mean(missed) < 0.02
     assert path.stat().st_size < 200_000
 
 
@@ -115,6 +118,7 @@ def test_a_saved_face_is_the_same_face(face: RobotFace, tmp_path: Path) -> None:
 def test_a_face_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "old.npz", static=STATIC, motions=MOTIONS.reshape(11, -1), low=-np.ones(11), high=np.ones(11))
     with pytest.raises(
-        BadInputError, match=r"old.npz: holds no vertices, reach: .* an earlier version. Learn it: .* train inverse"
+        BadInputError,
+        match=r"old.npz: holds no reach, neutral, weight0, bias0: .* an earlier version. Learn it: .* train inverse",
     ):
         RobotFace.load(tmp_path / "old.npz")

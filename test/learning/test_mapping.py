@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from straight_face import straight_face
 
 from lipsync_robot.errors import BadInputError
 from lipsync_robot.face.attributes import ATTRIBUTES, attributes
@@ -51,15 +52,17 @@ def error(landmarks: np.ndarray, true: np.ndarray) -> float:
     return float(np.linalg.norm(landmarks - true, axis=-1).mean())
 
 
+COMMANDS = np.random.default_rng(0).random((1500, len(rig.MOTORS)))
+
+
 @pytest.fixture(scope="module")
 def babbled() -> np.ndarray:
-    commands = np.random.default_rng(0).random((1500, len(rig.MOTORS)))
-    return np.array([robot_landmarks(aligned(rig.skinned(command))) for command in commands])
+    return np.array([robot_landmarks(aligned(rig.skinned(command))) for command in COMMANDS])
 
 
 @pytest.fixture(scope="module")
 def robot(babbled: np.ndarray) -> RobotFace:
-    return RobotFace.learned(babbled, STATIC)
+    return straight_face(COMMANDS, babbled, STATIC, rig.NEUTRAL)
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +165,7 @@ def test_what_is_no_face_is_not_taken_for_the_person(robot: RobotFace, weights: 
 
 
 def test_another_robots_mapping_is_refused(weights: Path, babbled: np.ndarray, tmp_path: Path) -> None:
-    other = RobotFace.learned(1.1 * babbled, 1.1 * STATIC)
+    other = straight_face(COMMANDS, 1.1 * babbled, 1.1 * STATIC, rig.NEUTRAL)
     with pytest.raises(BadInputError, match=r"trained for a robot of another face. Train one: lipsync-robot train mapping"):
         Mapping(weights, other)
     other.save(tmp_path / "face.npz")

@@ -62,7 +62,7 @@ def babble(robot: Robot) -> Babble:
     for command in commands:
         simulation.place(command)
         landmarks.append(robot_landmarks(simulation.landmarks()))
-    return Babble(Plan.of(robot, "exact", 0), parts, commands, np.array(landmarks), static, len(parts))
+    return Babble(Plan.of(robot, "exact", 0), parts, commands, np.array(landmarks), static, robot.neutral, len(parts))
 
 
 def test_a_robot_that_does_as_the_human_errs_by_what_was_not_asked(data: list[Clip]) -> None:
