@@ -17,7 +17,7 @@ from ..audio.mel import BANDS
 from ..face.landmarks import POINTS, ROBOT_POINTS
 from ..inference import MADE_OF, fingerprint
 from ..vision.expression import INPUT_FRAMES, Signs
-from .networks import APC, Anticipation, Committee, Inverse
+from .networks import APC, Anticipation, Committee, Corrected
 
 Precision = Literal["fp32", "fp16", "int8"]  # of the weights; what goes in and comes out is float32 always
 
@@ -73,7 +73,7 @@ def audio2landmark(representation: APC, network: Committee, lookahead: int, path
     _export(whole, path, inputs, ["displacement", "next_state"], metadata, precision)
 
 
-def inverse(network: Inverse, motors: list[str], path: Path) -> None:
+def inverse(network: Corrected, motors: list[str], path: Path) -> None:
     """landmarks (1, 113, 2) cm -> commands (1, motors)."""
     inputs = {"landmarks": torch.zeros(1, ROBOT_POINTS, 2)}
     _export(network, path, inputs, ["commands"], {"motors": ",".join(motors)})

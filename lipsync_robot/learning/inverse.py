@@ -26,7 +26,7 @@ from ..face.reach import of_regions
 from ..face.retarget import RobotFace, principal_motions
 from . import fit
 from .babble import Babble, Part
-from .networks import Forward, Inverse
+from .networks import Corrected, Forward, Inverse
 
 LEAST_STD_CM = 0.01  # points that hardly move would be all noise once standardised
 TENTHS = {"test": (0,), "validation": (1,), "train": (2, 3, 4, 5, 6, 7, 8, 9)}  # of each part's poses
@@ -54,7 +54,7 @@ class Faces(NamedTuple):
 
 
 class Learned(NamedTuple):
-    inverse: Inverse
+    inverse: Corrected
     face: RobotFace
     known: Faces  # what they were trained on, each once
     test: Faces  # whole faces, of which nothing was
@@ -131,7 +131,8 @@ def train(config: InverseConfig, data: Babble, output: Path) -> Learned:
     module = InverseTraining(config, inverse, forward)
     fit.run(module, batches, check, output, config.epochs, "val_mae", patience=config.epochs, precision="32-true")
     known = _together(parts, _at(data, held["train"]["whole"]))
-    return Learned(inverse.eval(), face, known, test)
+    held_out = (torch.from_numpy(array).float() for array in validation)
+    return Learned(Corrected(inverse, forward, *held_out), face, known, test)
 
 
 def held_in(data: Babble, tenths: tuple[int, ...]) -> dict[Part, np.ndarray]:

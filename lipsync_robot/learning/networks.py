@@ -9,6 +9,10 @@ from ..face.landmarks import POINTS
 from ..vision.expression import INPUT_FRAMES
 from .phones import PHONES
 
+LEAST_DOUBT = 1e-3  # of the range, that any guess is taken to err by
+SOLVING_STEPS = 4
+TINY = 1e-20  # instead of nothing, which cannot be divided by
+
 
 class APC(nn.Module):
     """Autoregressive predictive coding: a GRU that predicts the log-mel frame some steps ahead. Seed 001, section 2.3.
@@ -176,6 +180,14 @@ class Forward(nn.Module):
         """commands (batch, motors) in 0..1 -> (batch, points, 2) cm."""
         return self.rest + (self.along(commands) @ self.motions).view(-1, *self.rest.shape)
 
+    def slope(self, commands: Tensor) -> Tensor:
+        """commands (batch, motors) in 0..1 -> what each motor does to the face there, (batch, k, motors) cm for its range."""
+        layer, slope = 2 * commands - 1, 2 * torch.eye(commands.shape[1], device=commands.device)
+        for each in self.layers:
+            layer = each(layer)
+            slope = each.weight @ slope if isinstance(each, nn.Linear) else (1 - layer.square()).unsqueeze(-1) * slope
+        return slope
+
     def arrays(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """`along` as the layers that SelfModel takes."""
         with torch.no_grad():
@@ -216,6 +228,63 @@ class Inverse(nn.Module):
     def forward(self, landmarks: Tensor) -> Tensor:
         """landmarks (batch, points, 2) cm -> (batch, motors) in 0..1."""
         return self.each(landmarks).mean(0)
+
+
+class Corrected(nn.Module):
+    """The inverse model as it runs: what the networks guess, corrected by the robot's image of itself.
+
+    Where the face that is guessed is not the one that was seen, both may err, the guess and the image; by how much they do was
+    seen on faces held out. The likeliest commands lie between them: one step of Gauss and Newton's method away from the guess.
+    """
+
+    certain: Tensor  # (k, k) 1/cm², the inverse covariance of what the image errs by
+    sure: Tensor  # (motors, motors), diagonal, the inverse variances of what the guess errs by
+    alike: Tensor  # (motors, motors), about the inverse of what is solved with
+
+    def __init__(self, inverse: Inverse, image: Forward, landmarks: Tensor, commands: Tensor) -> None:
+        """landmarks (n, points, 2) cm and commands (n, motors): faces that neither was trained on."""
+        super().__init__()
+        self.inverse, self.image = inverse.eval(), image.eval()
+        with torch.no_grad():
+            missed = self._seen(landmarks) - image.along(commands)
+            spread = missed.T @ missed / len(missed)
+            few = spread.diagonal().mean() / len(missed)  # of which a covariance is too sure: Ledoit and Wolf, 2004, in short
+            self.register_buffer("certain", torch.linalg.inv(spread + len(spread) * few * torch.eye(len(spread))))
+            guessed = inverse(landmarks)
+            self.register_buffer("sure", torch.diag(1 / (guessed - commands).square().mean(0).clamp_min(LEAST_DOUBT**2)))
+            self.register_buffer("alike", torch.linalg.inv(self._square(image.slope(guessed))[0].mean(0)))
+
+    def forward(self, landmarks: Tensor) -> Tensor:
+        """landmarks (batch, points, 2) cm -> (batch, motors), hardly ever outside 0..1. NaN passes, for the guard to refuse."""
+        guess = self.inverse(landmarks)
+        square, pull = self._square(self.image.slope(guess))
+        missed = self._seen(landmarks) - self.image.along(guess)
+        return guess + solved(square, pull @ missed.unsqueeze(-1), self.alike).squeeze(-1)
+
+    def _seen(self, landmarks: Tensor) -> Tensor:
+        """-> (batch, k) cm along the motions, from rest."""
+        return (landmarks - self.image.rest).flatten(1) @ self.image.motions.T
+
+    def _square(self, slope: Tensor) -> tuple[Tensor, Tensor]:
+        """slope (batch, k, motors) -> what is solved with (batch, motors, motors), and what pulls (batch, motors, k)."""
+        pull = slope.transpose(1, 2) @ self.certain
+        return pull @ slope + self.sure, pull
+
+
+def solved(square: Tensor, along: Tensor, alike: Tensor) -> Tensor:
+    """x (batch, n, 1) of square x = along, by conjugate gradients, which ONNX has the operations for.
+
+    square (batch, n, n) positive definite; alike (n, n) about its inverse: four steps then leave nothing to speak of.
+    """
+    x, left = torch.zeros_like(along), along
+    towards = way = alike @ left
+    for _ in range(SOLVING_STEPS):
+        size = (left * towards).sum(1, keepdim=True)
+        step = size / (way * (square @ way)).sum(1, keepdim=True).clamp_min(TINY)
+        x, left = x + step * way, left - step * (square @ way)
+        towards = alike @ left
+        way = towards + (left * towards).sum(1, keepdim=True) / size.clamp_min(TINY) * way
+    return x
 
 
 class ExpressionMapping(nn.Module):

@@ -24,4 +24,5 @@ class InverseModel:
 
     def __call__(self, landmarks: np.ndarray) -> np.ndarray:
         """landmarks (113, 2) cm -> commands (motors,) in 0..1, float64."""
-        return self._network(landmarks=landmarks[None].astype(np.float32))[0].astype(float)
+        found = self._network(landmarks=landmarks[None].astype(np.float32))[0].astype(float)
+        return np.minimum(np.maximum(found, 0.0), 1.0)  # NaN stays, for the guard to refuse

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from lipsync_robot.errors import BadInputError
 from lipsync_robot.face.landmarks import ROBOT, robot_landmarks
-from lipsync_robot.learning import babblers, bag, export, inverse, inverse_scores
+from lipsync_robot.learning import babblers, bag, export, inverse, inverse_scores, networks
 from lipsync_robot.learning.babble import CHUNK, Babble, Plan, asked, babble
 from lipsync_robot.motors import description
 from lipsync_robot.motors.body import Body
@@ -184,3 +185,25 @@ def test_too_little_babble_is_refused(robot: Robot, tmp_path: Path) -> None:
     little = exact(robot, tmp_path / "babble", CHUNK)
     with pytest.raises(BadInputError, match="25 poses are too few"):
         inverse.train(inverse.InverseConfig(), little, tmp_path / "run")
+
+
+def test_a_guess_is_corrected_by_what_the_robot_knows_of_itself() -> None:
+    """A guess that is off by a bias, and an image that is right: the image wins, where it can tell."""
+    torch.manual_seed(0)
+    image, guess = networks.Forward(113, 11, 16), networks.Inverse(113, 11, 8, 1)
+    image.motions.copy_(torch.linalg.qr(torch.randn(226, 16)).Q.T)
+    commands = 0.3 + 0.4 * torch.rand(300, 11)
+    with torch.no_grad():
+        seen = image(commands) + 0.001 * torch.randn(300, 113, 2)
+        corrected = networks.Corrected(guess, image, seen[:200], commands[:200])
+        before, after = ((made(seen[200:]) - commands[200:]).abs().mean() for made in (guess, corrected))
+    assert after < before / 5
+
+
+def test_equations_are_solved_by_what_onnx_knows() -> None:
+    torch.manual_seed(0)
+    root, along = torch.randn(5, 11, 11, dtype=torch.double), torch.randn(5, 11, 1, dtype=torch.double)
+    square = root @ root.transpose(1, 2) + 20 * torch.eye(11)
+    assert_allclose(
+        networks.solved(square, along, torch.linalg.inv(square.mean(0))), torch.linalg.solve(square, along), atol=1e-3
+    )
