@@ -6,7 +6,7 @@ landmarks a little (pasted, a model for exact landmarks errs by 0.26 of the rang
 
 A face that is asked for is never quite one that was babbled: retargeting leaves of it what the robot's principal motions hold,
 somewhere in their reach. What to do there is taught by the forward model, the robot's image of itself: commands that bring its
-landmarks close to what was asked.
+landmarks close to what was asked. It is kept: retargeting asks for what it can make, and it corrects what the networks guess.
 """
 
 from dataclasses import dataclass

@@ -248,8 +248,8 @@ class Corrected(nn.Module):
         with torch.no_grad():
             missed = self._seen(landmarks) - image.along(commands)
             spread = missed.T @ missed / len(missed)
-            few = spread.diagonal().mean() / len(missed)  # of which a covariance is too sure: Ledoit and Wolf, 2004, in short
-            self.register_buffer("certain", torch.linalg.inv(spread + len(spread) * few * torch.eye(len(spread))))
+            shrunk = len(spread) / len(missed) * spread.diagonal().mean()  # a covariance of few faces is too sure of itself
+            self.register_buffer("certain", torch.linalg.inv(spread + shrunk * torch.eye(len(spread))))
             guessed = inverse(landmarks)
             self.register_buffer("sure", torch.diag(1 / (guessed - commands).square().mean(0).clamp_min(LEAST_DOUBT**2)))
             self.register_buffer("alike", torch.linalg.inv(self._square(image.slope(guessed))[0].mean(0)))
