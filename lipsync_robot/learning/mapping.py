@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BadInputError
+from ..face import archive
 from ..face.attributes import attributes
 from ..face.landmarks import ROBOT_POINTS, robot_landmarks
 from ..face.profile import closed_mouth
@@ -129,16 +130,16 @@ def _error(landmarks: Tensor, true: Tensor) -> float:
 
 def save(network: ExpressionMapping, path: Path) -> None:
     """Writes what face.mapping.Mapping reads: batch norm is folded into the layer before it."""
-    arrays = {"static": network.static, "directions": network.directions}
     linear = [layer for layer in network.layers if isinstance(layer, nn.Linear)]
     norms = [layer for layer in network.layers if isinstance(layer, nn.BatchNorm1d)]
+    layers = []
     for i, layer in enumerate(linear):
         weight, bias = layer.weight.data, layer.bias.data
         if i < len(norms):
             norm = norms[i]
             assert norm.running_var is not None and norm.running_mean is not None
-            scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-            weight, bias = scale[:, None] * weight, scale * (bias - norm.running_mean) + norm.bias
-        arrays |= {f"weight{i}": weight, f"bias{i}": bias}
+            scale = norm.weight.data / torch.sqrt(norm.running_var + norm.eps)
+            weight, bias = scale[:, None] * weight, scale * (bias - norm.running_mean) + norm.bias.data
+        layers.append((weight.numpy(), bias.numpy()))
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, **{name: array.detach().numpy() for name, array in arrays.items()})
+    np.savez(path, static=network.static.numpy(), directions=network.directions.numpy(), **archive.named(layers))
