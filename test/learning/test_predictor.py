@@ -57,7 +57,7 @@ def test_it_beats_the_current_face_on_somebody_it_never_met(people: list[Clip], 
     assert figures["lead_ms"]["p10"] > 0
     assert figures["sequences"] == len(tested.foretold) == figures["people"]["d"]["sequences"]
     low, high = figures["intervals"]["predictor"]
-    assert low <= figures["predictor"] <= high
+    assert low - 1e-9 <= figures["predictor"] <= high + 1e-9  # where all draws are alike, it is but rounding wide
 
 
 def test_the_exported_model_does_what_was_trained(people: list[Clip], tmp_path: Path) -> None:
