@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-# Before anything imports rclpy or mujoco: no traffic leaves the machine, and parallel runs do not meet.
-os.environ["ROS_DOMAIN_ID"] = str(101 + os.getpid() % 100)
+# Before anything imports rclpy or mujoco: no traffic leaves the machine, and parallel runs do not meet. The ports of domains
+# above 101 are those that Linux gives to anybody.
+os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ["FASTDDS_BUILTIN_TRANSPORTS"] = "UDPv4"
 os.environ["XDG_RUNTIME_DIR"] = os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="lipsync-test-")

@@ -61,7 +61,9 @@ class Ear:
 @pytest.fixture
 def ear() -> Iterator[Ear]:
     rclpy.init()
-    yield Ear()
+    ear = Ear()
+    yield ear
+    ear.node.destroy_node()  # the end of the context alone leaves its subscriptions in the graph that later tests see
     rclpy.shutdown()
 
 

@@ -41,6 +41,14 @@ def test_what_it_recorded_is_all_that_the_robot_said_each_at_its_stamp(ear, watc
         columns = dataframe.load_recording(file).schema().component_columns()
         return {f"{it.entity_path}:{it.component_name.split('.')[-1]}" for it in columns}
 
+    def column(path: str, component: str) -> tuple[np.ndarray, list]:
+        view = dataframe.load_recording(file).view(index="stamp", contents=path).filter_is_not_null(f"{path}:{component}")
+        table = view.select().read_all()
+        return table["stamp"].to_numpy().astype(np.int64), table[f"{path}:{component}"].to_pylist()
+
+    def shown() -> bool:
+        return recorded() >= SHOWN and len(column("/human/points", "Position3D")[0]) > 5
+
     for name in CHAIN:
         watching(name)
     os.environ["RERUN_STRICT"] = "1"  # what it could only warn of is an error
@@ -65,7 +73,7 @@ def test_what_it_recorded_is_all_that_the_robot_said_each_at_its_stamp(ear, watc
             message.header.stamp = stamp
             speaking[type(message)].publish(message)
         ear.until(lambda: False, patience_s=0.05)
-        if k % 20 == 19 and recorded() >= SHOWN:
+        if k % 20 == 19 and shown():
             break
     monitor.send_signal(signal.SIGINT)
     output, _ = monitor.communicate(timeout=60)
@@ -75,11 +83,6 @@ def test_what_it_recorded_is_all_that_the_robot_said_each_at_its_stamp(ear, watc
     recording = dataframe.load_recording(file)
     assert {str(index) for index in recording.schema().index_columns()} >= {"Index(timeline:stamp)"}
     assert recorded() >= SHOWN
-
-    def column(path: str, component: str) -> tuple[np.ndarray, list]:
-        view = recording.view(index="stamp", contents=path).filter_is_not_null(f"{path}:{component}")
-        table = view.select().read_all()
-        return table["stamp"].to_numpy().astype(np.int64), table[f"{path}:{component}"].to_pylist()
 
     stamps, faces = column("/human/points", "Position3D")
     assert len(faces) > 5 and set(stamps) <= set(said) and (np.diff(stamps) > 0).all()
