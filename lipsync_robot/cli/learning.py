@@ -75,7 +75,7 @@ def train_inverse(
     ),
     json_output: Json = False,
 ) -> None:
-    """Trains the network from robot landmarks to motor commands, on babble."""
+    """Trains the inverse model, from robot landmarks to motor commands, and the robot's model of itself, on babble."""
     from ..learning import export, inverse, inverse_scores
     from ..learning.babble import Babble
     from ..motors.inverse import InverseModel

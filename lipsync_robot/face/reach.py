@@ -8,7 +8,8 @@ from .landmarks import REGIONS
 
 USUAL = 98  # percentile of what was seen that counts as reach: further is but jitter
 
-SETTLED_CM = 0.02  # a step of the search that moves all landmarks together by so little is its last: 0.002 cm each
+SETTLED_CM = 0.02  # a step of the search that leads so near to where it was meant to, all landmarks together, is its last,
+NEAR = 0.3  # if no longer than this, of the motors' ranges: long ones are held back by ALIKE_CM2
 ROUNDS = 10  # of it, at most
 TURNS = 100  # of a round, at most; one or two as a rule
 PATIENCE = 3  # turns that may bring no fewer motors that are where they should not be
@@ -29,7 +30,7 @@ class SelfModel:
     """Motor commands to the face they make, as babble has taught it; and back, by the face it can make that is nearest.
 
     Every face that is answered is one that motors within their range make. The nearest is looked for by Gauss and Newton's
-    method, from where the last search ended: two rounds for a hop of speech, as a rule.
+    method, from where the last search ended: one round for a hop of speech, as a rule.
     """
 
     def __init__(self, layers: Layers, neutral: np.ndarray) -> None:
@@ -37,10 +38,11 @@ class SelfModel:
         *self._hidden, self._last = [(weight.astype(float), bias.astype(float)) for weight, bias in layers]
         self._alike = ALIKE_CM2 * np.eye(len(neutral))
         self._commands = neutral.astype(float)  # of the last face
+        self._face, self._slope = self._made(self._commands)
 
     def __call__(self, commands: np.ndarray) -> np.ndarray:
         """commands (motors,) in 0..1 -> (k,) cm."""
-        return self._slope(commands)[0]
+        return self._made(commands)[0]
 
     def nearest(self, wish: np.ndarray) -> np.ndarray:
         """wish (k,) cm -> (k,) cm; NaN where the wish is not finite, and then it is forgotten."""
@@ -50,15 +52,17 @@ class SelfModel:
         if distance > FARTHEST_CM:
             wish = wish * (FARTHEST_CM / distance)
         for _ in range(ROUNDS):
-            face, slope = self._slope(self._commands)
-            square = slope.T @ slope + self._alike
-            before, along = self._commands, square @ self._commands + slope.T @ (wish - face)
-            self._commands = within(square, along, before)
-            if np.linalg.norm(slope @ (self._commands - before)) < SETTLED_CM:
+            square = self._slope.T @ self._slope + self._alike
+            along = square @ self._commands + self._slope.T @ (wish - self._face)
+            before, self._commands = self._commands, within(square, along, self._commands)
+            step = self._commands - before
+            meant = self._face + self._slope @ step
+            self._face, self._slope = self._made(self._commands)
+            if np.linalg.norm(self._face - meant) < SETTLED_CM and np.linalg.norm(step) < NEAR:
                 break
-        return self(self._commands)
+        return self._face
 
-    def _slope(self, commands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _made(self, commands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """-> the face (k,) and what each motor does to it there, (k, motors) cm for its whole range."""
         face, slope = commands, np.eye(len(commands))
         for weight, bias in self._hidden:

@@ -5,20 +5,23 @@ import json
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import onnx
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from torch import Tensor, nn
+from torch.onnx.utils import register_custom_op_symbolic
 
 from ..audio.mel import BANDS
 from ..face.landmarks import POINTS, ROBOT_POINTS
 from ..inference import MADE_OF, fingerprint
 from ..vision.expression import INPUT_FRAMES, Signs
-from .networks import APC, Anticipation, Committee, Corrected
+from .inverse_parts import Corrected
+from .networks import APC, Anticipation, Committee
 
+OPSET = 17
 Precision = Literal["fp32", "fp16", "int8"]  # of the weights; what goes in and comes out is float32 always
 
 
@@ -76,6 +79,7 @@ def audio2landmark(representation: APC, network: Committee, lookahead: int, path
 def inverse(network: Corrected, motors: list[str], path: Path) -> None:
     """landmarks (1, 113, 2) cm -> commands (1, motors)."""
     inputs = {"landmarks": torch.zeros(1, ROBOT_POINTS, 2)}
+    register_custom_op_symbolic("aten::linalg_inv", _inverse_of_a_matrix, OPSET)
     _export(network, path, inputs, ["commands"], {"motors": ",".join(motors)})
 
 
@@ -105,7 +109,7 @@ def _export(
         warnings.simplefilter("ignore")  # of batches other than one, which a robot never has
         torch.onnx.export(
             (_unrolled(network) if precision == "int8" else network).eval(), tuple(inputs.values()), str(path),
-            input_names=list(inputs), output_names=outputs, opset_version=17, dynamo=False,
+            input_names=list(inputs), output_names=outputs, opset_version=OPSET, dynamo=False,
         )  # fmt: skip
     if precision == "int8":  # reduced to seven bits: with eight, x86 without VNNI saturates
         quantize_dynamic(path, path, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
@@ -114,6 +118,11 @@ def _export(
         model = convert_float_to_float16(model, keep_io_types=True)
     onnx.helper.set_model_props(model, metadata)
     onnx.save(model, str(path))
+
+
+def _inverse_of_a_matrix(graph: Any, square: Any) -> Any:
+    """An operation of ONNX Runtime's own: ONNX has none, and TensorRT leaves it to the CPU."""
+    return graph.op("com.microsoft::Inverse", square).setType(square.type())
 
 
 def _unrolled(network: nn.Module) -> nn.Module:

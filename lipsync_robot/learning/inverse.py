@@ -1,17 +1,19 @@
 """Training of the inverse model on babble: robot landmarks to motor commands. Seed 001, summer report, section 4.
 
-Every pose of the eyes and brows is combined with every pose of the mouth and jaw, after both were split (section 4.2). What the
-two parts do is added up, not cut and pasted: the metric face is aligned by points of both, so each part moves the other's
-landmarks a little (pasted, a model for exact landmarks errs by 0.26 of the range on whole faces; added up, by 0.016).
+What is guessed of a face, by a Gaussian process on the babbled ones, is corrected by the forward model, the robot's image of
+itself. That is kept by itself too: retargeting asks for what it can make.
 
-A face that is asked for is never quite one that was babbled: retargeting leaves of it what the robot's principal motions hold,
-somewhere in their reach. What to do there is taught by the forward model, the robot's image of itself: commands that bring its
-landmarks close to what was asked. It is kept: retargeting asks for what it can make, and it corrects what the networks guess.
+The seeds guess by a network (section 4.4), and that is here as well. It learns from every pose of the eyes and brows combined
+with every pose of the mouth and jaw, after both were split (section 4.2). What the two parts do is added up, not cut and
+pasted: the metric face is aligned by points of both, so each part moves the other's landmarks a little (pasted, a model for
+exact landmarks errs by 0.26 of the range on whole faces; added up, by 0.016). Added up, what a camera errs by in the two poses
+adds up as well, so what learns from single poses does without. What a network has not seen, faces that retargeting asks for,
+the forward model teaches it.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import lightning
 import numpy as np
@@ -26,10 +28,12 @@ from ..face.reach import of_regions
 from ..face.retarget import RobotFace, principal_motions
 from . import fit
 from .babble import Babble, Part
-from .networks import Corrected, Forward, Inverse
+from .gaussian_process import GaussianProcess
+from .inverse_parts import Corrected, Forward, Inverse
 
 LEAST_STD_CM = 0.01  # points that hardly move would be all noise once standardised
 TENTHS = {"test": (0,), "validation": (1,), "train": (2, 3, 4, 5, 6, 7, 8, 9)}  # of each part's poses
+PARTS: tuple[Part, ...] = ("upper", "lower", "whole")
 FEWEST = 30  # whole faces to learn anything from
 
 
@@ -37,11 +41,16 @@ FEWEST = 30  # whole faces to learn anything from
 class InverseConfig:
     """config/train/inverse.yaml."""
 
-    networks: int = 3  # whose mean is the model; each is trained by itself
+    guess: Literal["process", "networks"] = "process"
+    known: int = 4000  # faces that the process keeps at most; training takes the cube of them
+    combined: int = 60_000  # faces, from a million times as many for a thousand poses of each part
+    image_epochs: int = 200
+    image_batch: int = 64
+    image_learning_rate: float = 1e-2
+    networks: int = 3  # whose mean is the guess; each is trained by itself
     units: int = 256
     batch: int = 256
     epochs: int = 25
-    combined: int = 60_000  # faces, from a million times as many for a thousand poses of each part
     learning_rate: float = 3e-3
     offset_cm: float = 0.05  # deviation along each of the robot's motions, of faces that were not babbled
     imagined: float = 1.0  # weight of those: square cm of landmarks against squared shares of the range
@@ -56,7 +65,7 @@ class Faces(NamedTuple):
 class Learned(NamedTuple):
     inverse: Corrected
     face: RobotFace
-    known: Faces  # what they were trained on, each once
+    known: Faces  # what a nearest neighbour may look them up in: combined, and the whole ones that were learned from
     test: Faces  # whole faces, of which nothing was
 
 
@@ -76,7 +85,7 @@ class ForwardTraining(lightning.LightningModule):
         self.log("val_error_cm", (self.network(commands) - landmarks).norm(dim=-1).mean(), prog_bar=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        return fit.one_cycle(self, self.config.learning_rate)
+        return fit.one_cycle(self, self.config.image_learning_rate)
 
 
 class InverseTraining(lightning.LightningModule):
@@ -106,7 +115,7 @@ class InverseTraining(lightning.LightningModule):
 
 
 def train(config: InverseConfig, data: Babble, output: Path) -> Learned:
-    """-> the network, best on the held-out commands. Raises BadInputError where there is too little babble."""
+    """-> the inverse model and the robot's face. output: checkpoints and logs. Raises BadInputError for too little babble."""
     lightning.seed_everything(config.seed)
     held = {name: held_in(data, tenths) for name, tenths in TENTHS.items()}
     if len(held["train"]["whole"]) < FEWEST:
@@ -117,28 +126,34 @@ def train(config: InverseConfig, data: Babble, output: Path) -> Learned:
     taught = _together(parts, _at(data, whole))
     motions = principal_motions(taught.landmarks, data.static)
     validation, test = (_at(data, held[name]["whole"]) for name in ("validation", "test"))
-    batches, check = _loader(taught, config.batch, shuffle=True), _loader(validation, 1024)
+    single = np.concatenate([held["train"][part] for part in PARTS])
+    check = _loader(validation, 1024)
 
-    forward = Forward(ROBOT_POINTS, len(data.plan.motors), len(motions))
-    for kept, array in ((forward.rest, data.static), (forward.neutral, data.neutral), (forward.motions, motions)):
+    image = Forward(ROBOT_POINTS, len(data.plan.motors), len(motions))
+    for kept, array in ((image.rest, data.static), (image.neutral, data.neutral), (image.motions, motions)):
         kept.copy_(torch.from_numpy(array))
-    fit.run(ForwardTraining(config, forward), batches, check, output / "forward", max(1, config.epochs // 2), "val_error_cm",
-            patience=config.epochs, precision="32-true")  # fmt: skip
-    face = RobotFace(data.static, motions, of_regions(taught.landmarks, data.static), data.neutral, forward.arrays())
-    inverse = Inverse(ROBOT_POINTS, len(data.plan.motors), config.units, config.networks)
-    flat = torch.from_numpy(taught.landmarks).float().flatten(1)
-    inverse.mean, inverse.std = flat.mean(0), flat.std(0).clamp(min=LEAST_STD_CM)
-    module = InverseTraining(config, inverse, forward)
-    fit.run(module, batches, check, output, config.epochs, "val_mae", patience=config.epochs, precision="32-true")
-    known = _together(parts, _at(data, held["train"]["whole"]))
+    batches = _loader(_at(data, single), config.image_batch, shuffle=True)
+    fit.run(ForwardTraining(config, image), batches, check, output / "forward", config.image_epochs, "val_error_cm",
+            patience=config.image_epochs, precision="32-true")  # fmt: skip
+    face = RobotFace(data.static, motions, of_regions(taught.landmarks, data.static), data.neutral, image.arrays())
+    guess: GaussianProcess | Inverse
+    if config.guess == "process":
+        known = random.permutation(single)[: config.known]
+        guess = GaussianProcess(*_at(data, known), scored=np.isin(known, held["train"]["whole"]))
+    else:
+        guess = Inverse(ROBOT_POINTS, len(data.plan.motors), config.units, config.networks)
+        flat = torch.from_numpy(taught.landmarks).float().flatten(1)
+        guess.mean, guess.std = flat.mean(0), flat.std(0).clamp(min=LEAST_STD_CM)
+        fit.run(InverseTraining(config, guess, image), _loader(taught, config.batch, shuffle=True), check, output,
+                config.epochs, "val_mae", patience=config.epochs, precision="32-true")  # fmt: skip
+    looked_up = _together(parts, _at(data, held["train"]["whole"]))
     held_out = (torch.from_numpy(array).float() for array in validation)
-    return Learned(Corrected(inverse, forward, *held_out), face, known, test)
+    return Learned(Corrected(guess, image, *held_out), face, looked_up, test)
 
 
 def held_in(data: Babble, tenths: tuple[int, ...]) -> dict[Part, np.ndarray]:
     """-> for each part its poses, as indices, that fall into these tenths of them."""
-    parts: tuple[Part, ...] = ("upper", "lower", "whole")
-    poses = {part: data.of(part) for part in parts}
+    poses = {part: data.of(part) for part in PARTS}
     return {part: index[np.isin(np.arange(len(index)) % 10, tenths)] for part, index in poses.items()}
 
 

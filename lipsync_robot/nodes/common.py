@@ -30,6 +30,7 @@ from .. import settings
 from ..errors import BadInputError, LipsyncError
 from ..motors.ports import run_folder
 from ..resources import resource
+from . import pages
 from .diagnostics import Condition, Diagnostics
 from .executor import handing_over, new_executor
 
@@ -308,6 +309,7 @@ def settle() -> None:
     """All that has been imported and built by now stays: the garbage collector need not look through it in mid-speech."""
     gc.collect()
     gc.freeze()
+    pages.huge()
 
 
 def run(node_class: Callable[[], Node]) -> Callable[[], None]:

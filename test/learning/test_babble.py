@@ -11,8 +11,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from lipsync_robot.errors import BadInputError
 from lipsync_robot.face.landmarks import ROBOT, robot_landmarks
-from lipsync_robot.learning import babblers, bag, export, inverse, inverse_scores, networks
+from lipsync_robot.learning import babblers, bag, export, inverse, inverse_scores
 from lipsync_robot.learning.babble import CHUNK, Babble, Plan, asked, babble
+from lipsync_robot.learning.gaussian_process import GaussianProcess
+from lipsync_robot.learning.inverse_parts import Corrected, Forward, Inverse
 from lipsync_robot.motors import description
 from lipsync_robot.motors.body import Body
 from lipsync_robot.motors.buses import open_bus
@@ -149,8 +151,10 @@ def test_another_robot_babbles_on_its_own_bus(tmp_path: Path) -> None:
     assert np.corrcoef(learned.commands[moved, robot.names.index("jaw")], chin)[0, 1] < -0.5
 
 
-def test_babble_teaches_a_robot_its_motors(robot: Robot, babbled: Babble, tmp_path: Path) -> None:
-    learned = inverse.train(inverse.InverseConfig(epochs=6, units=64, combined=8000), babbled, tmp_path / "run")
+@pytest.mark.parametrize("guess", ["process", "networks"])
+def test_babble_teaches_a_robot_its_motors(guess: str, robot: Robot, babbled: Babble, tmp_path: Path) -> None:
+    config = inverse.InverseConfig(guess=guess, image_epochs=30, epochs=6, units=64, combined=8000)  # type: ignore[arg-type]
+    learned = inverse.train(config, babbled, tmp_path / "run")
     export.inverse(learned.inverse, robot.names, tmp_path / "inverse.onnx")
     model = InverseModel(tmp_path / "inverse.onnx", robot.names)
     scores = inverse_scores.scores(model, learned.test, learned.known)
@@ -158,6 +162,9 @@ def test_babble_teaches_a_robot_its_motors(robot: Robot, babbled: Babble, tmp_pa
     assert figures["mae"] < 0.5 * figures["nearest_neighbour_mae"] < 0.5 * figures["random_mae"]
     assert figures["random_mae"] == pytest.approx(0.33, abs=0.06)  # of twelve faces
     assert scores.motors.shape == (11,)
+    with torch.no_grad():
+        by_torch = learned.inverse(torch.from_numpy(learned.test.landmarks).float()).clamp(0, 1)
+    assert_allclose([model(face) for face in learned.test.landmarks], by_torch, atol=1e-3)
     with pytest.raises(BadInputError, match="was trained for the motors brow_outer"):
         InverseModel(tmp_path / "inverse.onnx", ["jaw"])
 
@@ -187,23 +194,38 @@ def test_too_little_babble_is_refused(robot: Robot, tmp_path: Path) -> None:
         inverse.train(inverse.InverseConfig(), little, tmp_path / "run")
 
 
-def test_a_guess_is_corrected_by_what_the_robot_knows_of_itself() -> None:
-    """A guess that is off by a bias, and an image that is right: the image wins, where it can tell."""
+def test_known_faces_tell_what_moves_an_unknown_one_and_their_noise_does_not() -> None:
+    random = np.random.default_rng(0)
+    moves, bends = random.normal(size=(2, 4, 226)) * 0.1
+
+    def made(commands: np.ndarray) -> np.ndarray:  # cm
+        return (commands @ moves + commands**2 @ bends).reshape(-1, 113, 2)
+
+    commands, fresh = random.random((400, 4)), random.random((100, 4))
+    noise = 0.02 * random.normal(size=(400, 113, 2))
+    process = GaussianProcess(made(commands) + noise, commands, scored=np.ones(400, bool))
+    with torch.no_grad():
+        told = process(torch.from_numpy(made(fresh)).float())
+        again = process(torch.from_numpy(made(commands) + noise).float())
+    assert np.abs(told - fresh).mean() < 0.01  # of the range; the nearest face errs by 0.09
+    assert np.abs(again - commands).mean() > 1e-3  # it has not learned them by heart
+
+
+@pytest.fixture
+def image() -> Forward:
+    """A robot that does what its image says."""
     torch.manual_seed(0)
-    image, guess = networks.Forward(113, 11, 16), networks.Inverse(113, 11, 8, 1)
+    image = Forward(113, 11, 16)
     image.motions.copy_(torch.linalg.qr(torch.randn(226, 16)).Q.T)
+    return image.requires_grad_(False)
+
+
+def test_a_guess_is_corrected_by_what_the_robot_knows_of_itself(image: Forward) -> None:
+    """A guess that is off by a bias, and an image that is right: the image wins, where it can tell."""
+    guess = Inverse(113, 11, 8, 1)
     commands = 0.3 + 0.4 * torch.rand(300, 11)
     with torch.no_grad():
         seen = image(commands) + 0.001 * torch.randn(300, 113, 2)
-        corrected = networks.Corrected(guess, image, seen[:200], commands[:200])
+        corrected = Corrected(guess, image, seen[:200], commands[:200])
         before, after = ((made(seen[200:]) - commands[200:]).abs().mean() for made in (guess, corrected))
     assert after < before / 5
-
-
-def test_equations_are_solved_by_what_onnx_knows() -> None:
-    torch.manual_seed(0)
-    root, along = torch.randn(5, 11, 11, dtype=torch.double), torch.randn(5, 11, 1, dtype=torch.double)
-    square = root @ root.transpose(1, 2) + 20 * torch.eye(11)
-    assert_allclose(
-        networks.solved(square, along, torch.linalg.inv(square.mean(0))), torch.linalg.solve(square, along), atol=1e-3
-    )
