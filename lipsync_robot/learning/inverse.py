@@ -3,12 +3,12 @@
 What is guessed of a face, by a Gaussian process on the babbled ones, is corrected by the forward model, the robot's image of
 itself. That is kept by itself too: retargeting asks for what it can make.
 
-The seeds guess by a network (section 4.4), and that is here as well. It learns from every pose of the eyes and brows combined
-with every pose of the mouth and jaw, after both were split (section 4.2). What the two parts do is added up, not cut and
-pasted: the metric face is aligned by points of both, so each part moves the other's landmarks a little (pasted, a model for
-exact landmarks errs by 0.26 of the range on whole faces; added up, by 0.016). Added up, what a camera errs by in the two poses
-adds up as well, so what learns from single poses does without. What a network has not seen, faces that retargeting asks for,
-the forward model teaches it.
+The image, and the seeds' networks (section 4.4), which guess in its place if asked for, learn from every pose of the eyes and
+brows combined with every pose of the mouth and jaw, after both were split (section 4.2). What the two parts do is added up, not
+cut and pasted: the metric face is aligned by points of both, so each part moves the other's landmarks a little (pasted, a model
+for exact landmarks errs by 0.26 of the range on whole faces; added up, by 0.016). What a camera errs by in both poses adds up
+too: a guess is better learned from single ones. What a network has not seen, faces that retargeting asks for, the image teaches
+it.
 """
 
 from dataclasses import dataclass
@@ -44,13 +44,10 @@ class InverseConfig:
     guess: Literal["process", "networks"] = "process"
     known: int = 4000  # faces that the process keeps at most; training takes the cube of them
     combined: int = 60_000  # faces, from a million times as many for a thousand poses of each part
-    image_epochs: int = 200
-    image_batch: int = 64
-    image_learning_rate: float = 1e-2
     networks: int = 3  # whose mean is the guess; each is trained by itself
     units: int = 256
     batch: int = 256
-    epochs: int = 25
+    epochs: int = 25  # of the networks; the image takes half as many
     learning_rate: float = 3e-3
     offset_cm: float = 0.05  # deviation along each of the robot's motions, of faces that were not babbled
     imagined: float = 1.0  # weight of those: square cm of landmarks against squared shares of the range
@@ -85,7 +82,7 @@ class ForwardTraining(lightning.LightningModule):
         self.log("val_error_cm", (self.network(commands) - landmarks).norm(dim=-1).mean(), prog_bar=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        return fit.one_cycle(self, self.config.image_learning_rate)
+        return fit.one_cycle(self, self.config.learning_rate)
 
 
 class InverseTraining(lightning.LightningModule):
@@ -126,26 +123,25 @@ def train(config: InverseConfig, data: Babble, output: Path) -> Learned:
     taught = _together(parts, _at(data, whole))
     motions = principal_motions(taught.landmarks, data.static)
     validation, test = (_at(data, held[name]["whole"]) for name in ("validation", "test"))
-    single = np.concatenate([held["train"][part] for part in PARTS])
-    check = _loader(validation, 1024)
+    batches, check = _loader(taught, config.batch, shuffle=True), _loader(validation, 1024)
 
     image = Forward(ROBOT_POINTS, len(data.plan.motors), len(motions))
     for kept, array in ((image.rest, data.static), (image.neutral, data.neutral), (image.motions, motions)):
         kept.copy_(torch.from_numpy(array))
-    batches = _loader(_at(data, single), config.image_batch, shuffle=True)
-    fit.run(ForwardTraining(config, image), batches, check, output / "forward", config.image_epochs, "val_error_cm",
-            patience=config.image_epochs, precision="32-true")  # fmt: skip
+    fit.run(ForwardTraining(config, image), batches, check, output / "forward", max(1, config.epochs // 2), "val_error_cm",
+            patience=config.epochs, precision="32-true")  # fmt: skip
     face = RobotFace(data.static, motions, of_regions(taught.landmarks, data.static), data.neutral, image.arrays())
     guess: GaussianProcess | Inverse
     if config.guess == "process":
+        single = np.concatenate([held["train"][part] for part in PARTS])
         known = random.permutation(single)[: config.known]
         guess = GaussianProcess(*_at(data, known), scored=np.isin(known, held["train"]["whole"]))
     else:
         guess = Inverse(ROBOT_POINTS, len(data.plan.motors), config.units, config.networks)
         flat = torch.from_numpy(taught.landmarks).float().flatten(1)
         guess.mean, guess.std = flat.mean(0), flat.std(0).clamp(min=LEAST_STD_CM)
-        fit.run(InverseTraining(config, guess, image), _loader(taught, config.batch, shuffle=True), check, output,
-                config.epochs, "val_mae", patience=config.epochs, precision="32-true")  # fmt: skip
+        fit.run(InverseTraining(config, guess, image), batches, check, output, config.epochs, "val_mae",
+                patience=config.epochs, precision="32-true")  # fmt: skip
     looked_up = _together(parts, _at(data, held["train"]["whole"]))
     held_out = (torch.from_numpy(array).float() for array in validation)
     return Learned(Corrected(guess, image, *held_out), face, looked_up, test)

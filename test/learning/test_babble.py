@@ -153,7 +153,7 @@ def test_another_robot_babbles_on_its_own_bus(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("guess", ["process", "networks"])
 def test_babble_teaches_a_robot_its_motors(guess: str, robot: Robot, babbled: Babble, tmp_path: Path) -> None:
-    config = inverse.InverseConfig(guess=guess, image_epochs=30, epochs=6, units=64, combined=8000)  # type: ignore[arg-type]
+    config = inverse.InverseConfig(guess=guess, epochs=6, units=64, combined=8000)  # type: ignore[arg-type]
     learned = inverse.train(config, babbled, tmp_path / "run")
     export.inverse(learned.inverse, robot.names, tmp_path / "inverse.onnx")
     model = InverseModel(tmp_path / "inverse.onnx", robot.names)
