@@ -108,7 +108,10 @@ def test_a_controllers_faults_are_warnings(tmp_path: Path) -> None:
 
 
 def test_a_board_that_does_not_notice_a_silent_host_is_a_warning(board: VirtualController) -> None:
-    status, by_name = found("--port", board.port)  # whose timeout is far longer than the description says
+    for _ in range(5):  # its timeout is far longer than the description says, but not than a starved machine takes to start
+        status, by_name = found("--port", board.port)
+        if by_name["controller"].state != "ok":
+            break
     assert (status, by_name["controller"].state) == (0, "warning")
     assert "does not notice a silent host" in by_name["controller"].fact
     assert "motors settings" in by_name["controller"].remedy

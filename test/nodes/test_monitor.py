@@ -56,7 +56,7 @@ def test_what_it_recorded_is_all_that_the_robot_said_each_at_its_stamp(ear, watc
         monitor = watching("monitor", "-p", "monitor:show:=file", "-p", f"monitor:file:={file}")
     finally:
         del os.environ["RERUN_STRICT"]
-    assert ear.until(lambda: all(it.get_subscription_count() for it in speaking.values()))
+    assert ear.until(lambda: all(it.get_subscription_count() for it in speaking.values()), patience_s=200.0)
     assert ear.until(lambda: speaking[FaceLandmarks].get_subscription_count() >= 2 and ear.listens(), patience_s=200.0)
 
     face = CANONICAL.vertices.astype(np.float32)
