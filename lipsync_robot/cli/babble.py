@@ -17,7 +17,7 @@ from .robots import TWIN, robot_file
 
 def babble(
     robot: Annotated[str, typer.Option(help="Robot description: `twin`, or the path of a YAML file.")] = TWIN,
-    samples: Annotated[int, typer.Option(min=1, help="Random poses to take, in whole chunks of 25.")] = 3000,
+    samples: Annotated[int, typer.Option(min=1, help="Random poses to take, in whole chunks of 25.")] = 2500,
     output: Annotated[Path, typer.Option(help="Folder to fill. Repeat the command to go on after an interruption.")] = Path(
         "runs/babble"
     ),
