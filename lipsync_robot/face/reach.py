@@ -8,8 +8,7 @@ from .landmarks import REGIONS
 
 USUAL = 98  # percentile of what was seen that counts as reach: further is but jitter
 
-SETTLED_CM = 0.02  # a step of the search that leads so near to where it was meant to, all landmarks together, is its last,
-NEAR = 0.3  # if no longer than this, of the motors' ranges: long ones are held back by ALIKE_CM2
+SETTLED_CM = 0.02  # a step of the search that moves all landmarks together by so little is its last: 0.002 cm each
 ROUNDS = 10  # of it, at most
 TURNS = 100  # of a round, at most; one or two as a rule
 PATIENCE = 3  # turns that may bring no fewer motors that are where they should not be
@@ -30,7 +29,7 @@ class SelfModel:
     """Motor commands to the face they make, as babble has taught it; and back, by the face it can make that is nearest.
 
     Every face that is answered is one that motors within their range make. The nearest is looked for by Gauss and Newton's
-    method, from where the last search ended: one round for a hop of speech, as a rule.
+    method, from where the last search ended: two rounds for a hop of speech, as a rule.
     """
 
     def __init__(self, layers: Layers, neutral: np.ndarray) -> None:
@@ -52,13 +51,11 @@ class SelfModel:
         if distance > FARTHEST_CM:
             wish = wish * (FARTHEST_CM / distance)
         for _ in range(ROUNDS):
-            square = self._slope.T @ self._slope + self._alike
-            along = square @ self._commands + self._slope.T @ (wish - self._face)
-            before, self._commands = self._commands, within(square, along, self._commands)
-            step = self._commands - before
-            meant = self._face + self._slope @ step
+            slope, before = self._slope, self._commands
+            square = slope.T @ slope + self._alike
+            self._commands = within(square, square @ before + slope.T @ (wish - self._face), before)
             self._face, self._slope = self._made(self._commands)
-            if np.linalg.norm(self._face - meant) < SETTLED_CM and np.linalg.norm(step) < NEAR:
+            if np.linalg.norm(slope @ (self._commands - before)) < SETTLED_CM:
                 break
         return self._face
 

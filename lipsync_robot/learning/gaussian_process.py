@@ -41,13 +41,11 @@ class GaussianProcess(nn.Module):
         compare = directions[:DIRECTIONS][seen].T * deviations[seen] ** -WHITENED
         faces = (flat - mean) @ compare
         apart = np.sqrt(2 * np.square(faces).sum(1).mean())
-        best, chosen = np.inf, None
-        for length, noise in track(list(itertools.product(LENGTHS, NOISES)), "comparing faces", len(LENGTHS) * len(NOISES)):
+        tried = []
+        for length, noise in track(list(itertools.product(LENGTHS, NOISES)), "comparing faces"):
             votes, error = _votes(faces / (length * apart), commands - offset, noise)
-            if (mae := np.abs(error[scored]).mean()) < best:
-                best, chosen = mae, (length, votes)
-        assert chosen is not None
-        length, votes = chosen
+            tried.append((np.abs(error[scored]).mean(), length, votes))
+        _, length, votes = min(tried, key=lambda each: each[0])
         known = faces / (length * apart)
         arrays = {
             "mean": mean, "compare": compare / (length * apart), "known": known.T,
