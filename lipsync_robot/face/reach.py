@@ -36,17 +36,18 @@ class SelfModel:
         """layers: from commands (motors,) in 0..1 to the face (k,) cm along its motions; neutral (motors,): where it starts."""
         *self._hidden, self._last = [(weight.astype(float), bias.astype(float)) for weight, bias in layers]
         self._alike = ALIKE_CM2 * np.eye(len(neutral))
-        self._commands = neutral.astype(float)  # of the last face
-        self._face, self._slope = self._made(self._commands)
+        self._at_rest = (neutral.astype(float), *self._made(neutral.astype(float)))
+        self._commands, self._face, self._slope = self._at_rest  # where the last search ended
 
     def __call__(self, commands: np.ndarray) -> np.ndarray:
         """commands (motors,) in 0..1 -> (k,) cm."""
         return self._made(commands)[0]
 
     def nearest(self, wish: np.ndarray) -> np.ndarray:
-        """wish (k,) cm -> (k,) cm; NaN where the wish is not finite, and then it is forgotten."""
+        """wish (k,) cm -> (k,) cm; NaN where the wish is not finite, and then the next search begins at neutral."""
         distance = float(np.linalg.norm(wish))
         if not np.isfinite(distance):
+            self._commands, self._face, self._slope = self._at_rest
             return np.full_like(wish, np.nan)
         if distance > FARTHEST_CM:
             wish = wish * (FARTHEST_CM / distance)

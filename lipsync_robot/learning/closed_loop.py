@@ -56,6 +56,7 @@ class ClosedLoop:
     def play(self, human: np.ndarray, retarget: Retarget, inverse: Solve) -> Played:
         """human (n, 468, 3) cm at 25 Hz. Begins with the robot at rest. Raises BusError where the robot stays away."""
         self._looks_at_rest()
+        retarget(np.full((POINTS, 3), np.nan))  # nobody: the search for a face, too, begins at rest
         asked, sent, seen = [], [], []
         for wanted, positions in followed(self._body, human, retarget, inverse):
             asked.append(wanted)
