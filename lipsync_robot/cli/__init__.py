@@ -3,16 +3,22 @@
 import logging
 import logging.handlers
 import os
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 
 from ..errors import LipsyncError
 
 INTERRUPTED = 130  # the shell's convention for Ctrl-C
+AGAIN_S = 0.02  # after which a Ctrl-C that met the loading of a module is raised once more
 
 
 def main() -> None:
     try:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # and not ignored, as in the background of a script
+            signal.signal(signal.SIGINT, _interrupt)
+            signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
         log = _log_to_file()
         from .verbs import app  # here, so that Ctrl-C while it loads is no traceback either
 
@@ -28,8 +34,6 @@ def main() -> None:
         _say(f"{error.name} is not installed. Run: make setup")
         sys.exit(1)
     except Exception as error:
-        if _was_interrupted(error):
-            sys.exit(INTERRUPTED)
         if hasattr(error, "format_message"):  # click's own: a wrong option or argument
             _say(f"{error.format_message()} See lipsync-robot --help.")
             sys.exit(2)
@@ -38,11 +42,13 @@ def main() -> None:
         sys.exit(1)
 
 
-def _was_interrupted(error: BaseException | None) -> bool:
-    """Whether a Ctrl-C is behind an error: a module in C++ makes an ImportError of one that meets it while it loads."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return error is not None
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Ctrl-C, which waits while a module loads: one in C++ prints a traceback of it, and makes an ImportError of it."""
+    while frame is not None and frame.f_code.co_filename != "<frozen importlib._bootstrap>":
+        frame = frame.f_back
+    if frame is None:
+        raise KeyboardInterrupt
+    signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
 
 
 def _say(sentence: str) -> None:

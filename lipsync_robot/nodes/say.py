@@ -31,7 +31,7 @@ SILENCE = np.zeros(HOP, np.int16)
 HELD_UP_S = 0.2  # a process that was stopped for longer, or whose clock was set, goes on where it was: no sound is skipped
 SETTLED_S = 0.5  # after everybody listens: two ends of a topic do not find each other in the same instant
 FEEDBACK_S = 0.1
-LAST_STEPS = 20  # of the executor, in which the last results leave, whatever else it has to do
+LAST_S = 0.5  # in which the last results reach those who wait for them: DDS throws away what a node that has gone sent last
 KEPT_S = 60  # that a result can still be asked for
 
 
@@ -116,10 +116,11 @@ class SayNode(common.Configured):
 
     def destroy_node(self) -> None:
         if hasattr(self, "_server"):
-            if self.context.ok() and self.executor is not None:
+            if self.context.ok() and self.executor is not None and self._requests:
                 self._recall("the robot is being switched off.")
-                for _ in range(LAST_STEPS):
-                    self.executor.spin_once(timeout_sec=0.0)
+                gone_at = time.monotonic() + LAST_S
+                while (left := gone_at - time.monotonic()) > 0:
+                    self.executor.spin_once(left)
             for request in self._requests:
                 if request.feed is not None:
                     request.feed.close()

@@ -110,6 +110,27 @@ def test_stopped_at_any_moment_the_face_goes_to_neutral(
         os.killpg(process.pid, 0)  # nobody of its group is left
 
 
+CTRL_C_WHILE_NUMPY_LOADS = """
+import atexit, os, signal, sys
+from lipsync_robot import cli
+
+class Impatient:
+    def find_spec(self, name, *_):
+        if name == "numpy":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Impatient())
+atexit.register(lambda: print(*[name for name in ("numpy._core._multiarray_umath", "rclpy") if name in sys.modules]))
+cli.main()
+"""
+
+
+def test_ctrl_c_waits_for_the_end_of_a_module_that_loads_and_no_longer(board: VirtualController) -> None:
+    command = [sys.executable, "-c", CTRL_C_WHILE_NUMPY_LOADS, "speak", "--port", str(board.port)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout.split(), ended.stderr) == (130, ["numpy._core._multiarray_umath"], "")
+
+
 def test_a_second_start_is_refused_while_one_runs(recording: Path, board: VirtualController, opening) -> None:
     first = subprocess.Popen([COMMAND, "speak", str(recording), "--port", str(board.port)], stderr=subprocess.DEVNULL)
     while opening(board.positions()) < 0.3 and first.poll() is None:
