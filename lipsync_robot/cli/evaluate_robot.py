@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ..learning.babble import Babble
     from ..motors.description import Robot
 
-EXACT, CAMERA = "models/twin_inverse.onnx", "models/twin_inverse_camera.onnx"
-LANDMARKS = ("landmark_error", "landmark_error_standing", "landmark_error_human")
+EXACT, CAMERA, FACE = "models/twin_inverse.onnx", "models/twin_inverse_camera.onnx", "models/twin_face_camera.npz"
+LANDMARKS = ("landmark_error", "landmark_error_one_look", "landmark_error_human")
 PER_PERSON = ("aperture_r", "width_r", *LANDMARKS, "lag_ms", "closure_recall")
 
 Babbled = Annotated[Path | None, typer.Option(help="Folder of `lipsync-robot babble` that the nearest neighbour looks up.")]
@@ -33,8 +33,8 @@ def robot(
     prepared: Prepared,
     split: Split = "test",
     babble: Babbled = None,
-    model: Annotated[Path | None, typer.Option(help="Inverse model; the package's if left out.")] = None,
-    face: Annotated[Path | None, typer.Option(help="The robot's face and reach; the package's if left out.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Inverse model; the package's of what a camera sees if left out.")] = None,
+    face: Annotated[Path | None, typer.Option(help="The robot's face and reach; the package's, as a camera sees them, if left out.")] = None,
     mapping: Annotated[
         Path | None, typer.Option(help="Expression mapping network to retarget with; equation 1 if left out.")
     ] = None,
@@ -55,12 +55,12 @@ def robot(
 
     written = room_for(picture, video)
     described = description.load(robot_file(TWIN))
-    reach = RobotFace.load(face or resource("models/twin_face.npz"))
+    reach = RobotFace.load(face or resource(FACE))
 
     def retarget(calm: np.ndarray) -> "closed_loop.Retarget":
         return Mapping(mapping, reach) if mapping else Retarget(HumanFace(calm, UNKNOWN), reach)
 
-    chain = Chain(retarget, reach.static, InverseModel(model or resource(EXACT), described.names))
+    chain = Chain(retarget, reach.static, InverseModel(model or resource(CAMERA), described.names))
     known = _babble(babble, described) if babble else None
     found = clips_of(corpus, prepared, split)
     data = list(found.sample(limit) if limit else found)

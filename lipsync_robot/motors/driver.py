@@ -13,6 +13,7 @@ from .guard import EASE_S, Guard
 from .schedule import Pose, Schedule
 
 FIRST_RETRY_S, LAST_RETRY_S = 0.1, 0.5  # between attempts to open the bus: back within a second of the device
+REPEAT_S = 0.05  # between two frames of a face that keeps still: its controller may have missed one
 ASK_EVERY_S = 0.1  # how often the bus is asked how it is, which also tells it that the host lives
 PATIENCE = 5  # answers in a row that may be missing or damaged before the bus counts as gone
 FARTHEST_S = 30.0  # a pose that is due later than this comes from a clock that is wrong
@@ -44,6 +45,7 @@ class Driver:
         self._bus: Bus | None = None
         self._sent: np.ndarray | None = None  # the last positions on the wire
         self._moved = now  # when these were last other than neutral
+        self._ticked = now
         self.started = self._ending = False  # started: motion may begin
         self._limp = False  # since it was stopped
         self._torque = True  # as wished for
@@ -77,6 +79,11 @@ class Driver:
     def longest_way_home_s(self) -> float:
         """Seconds after which a driver that was told to end is at neutral, a reconnection included."""
         return float(1 / self._robot.max_speed.min()) + EASE_S + 2 * LAST_RETRY_S + self._robot.timeout_s + ARRIVAL_S
+
+    @property
+    def resting(self) -> bool:
+        """Whether the next frame would be the last one again, until something is asked for."""
+        return self.connected and not self._schedule.lies_ahead(self._ticked) and self.guard.resting
 
     def at_rest(self, now: float) -> bool:
         """Whether the servos, too, have had the time to come to neutral."""
@@ -120,6 +127,7 @@ class Driver:
 
     def tick(self, now: float) -> Sent | None:
         """Sends what this moment asks for -> what was sent, None where nothing was."""
+        self._ticked = now
         pose = self._schedule.at(now)
         # Fresh is what has just come due: whatever lifetime a pose was given, silence after it goes home.
         if pose is not None and not self.guard.accept(pose.positions, min(now, pose.due)):
@@ -144,8 +152,8 @@ class Driver:
         return Sent(sent, pose) if sent is not None else None
 
     def pause(self, moment: float, shortest: float, longest: float) -> float:
-        """Seconds from a tick at this moment to the one that is to follow it."""
-        return self._schedule.pause(moment, shortest, longest)
+        """Seconds from a tick at this moment to the one that is to follow it; longest: while the face moves."""
+        return REPEAT_S if self.resting else self._schedule.pause(moment, shortest, longest)
 
     def faults(self, now: float) -> list[str]:
         """What is wrong at this moment, in words that say what to do."""

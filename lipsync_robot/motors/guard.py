@@ -46,6 +46,12 @@ class Guard:
         """Whether the face has been at neutral, with nothing to do, for so long that its servos need no torque."""
         return self._idle_off_s > 0 and not self._stopped and self._now - self._moved >= self._idle_off_s
 
+    @property
+    def resting(self) -> bool:
+        """Whether the next output will be as the last one, until something is asked for or HOLD_S is over."""
+        easing = 0 < self._now - self._fresh - HOLD_S < EASE_S
+        return self._stopped or (not easing and bool((self._position == self._aim(self._now)).all()))
+
     def knows(self, positions: np.ndarray) -> bool:
         """Whether positions are a pose of this robot; what is not finite or of another size is counted."""
         if np.shape(positions) == self._neutral.shape and np.isfinite(positions).all():

@@ -32,6 +32,10 @@ class Schedule:
         else:
             self._poses.insert(at, pose)
 
+    def lies_ahead(self, moment: float) -> bool:
+        """Whether a pose is due later than that."""
+        return bool(self._poses) and self._poses[-1].due > moment
+
     def pause(self, moment: float, shortest: float, longest: float) -> float:
         """Seconds from this moment to the one at which to look again: when the next pose is due, if that is within longest.
 

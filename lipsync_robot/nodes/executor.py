@@ -3,7 +3,7 @@
 rclpy's SingleThreadedExecutor gathers every entity of every node anew, twice, for each callback: for the nodes that speak,
 several times the work of their networks. Here that is done only when a node has made or destroyed something, and whatever is
 ready is served before the next wait, so that no node starves another. And a wait costs by what is waited for: each node brings
-seven services for its parameters, which in mid-speech are looked at SELDOM_S apart.
+seven services for its parameters, which in mid-speech are looked at every SELDOM_S or so, with something else.
 
 What one node publishes and only others of the same executor hear is handed to them as it is, and neither serialised, sent,
 waited for nor read: rclcpp calls that intra-process communication, and rclpy has none.
@@ -30,7 +30,7 @@ FOREVER_NS = -1
 KINDS = ("subscription", "timer", "service", "client", "guard_condition")  # as a wait set calls them, and as they are served
 OF_NODE = {kind: f"{kind}s" for kind in KINDS} | {"guard_condition": "guards"}
 SELDOM = {"service", "client"}  # of KINDS: those that in mid-speech may wait
-SELDOM_S = 0.02
+SELDOM_S, LATEST_S = 0.015, 0.03  # how far apart: when something else is waited for, and at the most
 LOOK_S = 0.05  # between two looks at who listens: each costs as much as handing over several messages
 FAST_NS = 20_000_000  # timers of this period, or a shorter one, are served between the hops of a chain of nodes too
 EVENTS_EVERY_S = 0.5  # a topic's two ends do not fit together, and the like: worth a warning, not a place in every wait
@@ -114,16 +114,17 @@ class TurnExecutor(Executor):
                 _call(timer)
             return
         waitables, adds = self._waitables, self._adds
-        left = self._seldom_at - (now := time.monotonic())
+        now = time.monotonic()
         if now >= self._events_at:
             waitables = waitables + self._events
             self._events_at = now + EVENTS_EVERY_S
-        if left <= 0:
+        if all_of_them := now >= self._seldom_at:
             adds = adds + self._seldom
-        elif timeout_sec is None or left < timeout_sec:
-            timeout_sec = left
+        else:
+            left = self._seldom_at + (LATEST_S - SELDOM_S) - now
+            timeout_sec = left if timeout_sec is None else min(left, timeout_sec)
         self._wait(adds, waitables, FOREVER_NS if timeout_sec is None else round(timeout_sec * 1e9))
-        if left <= 0:
+        if all_of_them:
             self._seldom_at = time.monotonic() + SELDOM_S
         for subscription in self._ready("subscription"):
             hear(subscription)

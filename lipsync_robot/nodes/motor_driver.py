@@ -18,7 +18,7 @@ from lipsync_robot.msg import MotorCommand
 
 from ..motors import buses, description, ports
 from ..motors.bus import Health
-from ..motors.driver import Driver
+from ..motors.driver import REPEAT_S, Driver
 from ..motors.schedule import Pose
 from ..motors.statistics import Punctuality
 from . import common, precedence
@@ -36,7 +36,7 @@ class Params:
     robot: str = parameter("robots/twin.yaml", "The robot's description")
     port: str = parameter("twin", "Serial port of the servo controller, or `twin`")
     autostart: bool = parameter(True, "Configure and activate at once, without a manager that says so")
-    rate_hz: float = parameter(100.0, "How often positions are sent, at the least", 40.0, 400.0)
+    rate_hz: float = parameter(100.0, "How often positions are sent while the face moves, at the least", 40.0, 400.0)
     playback_delay_s: float = parameter(0.15, "Sound is heard this long after its stamp; the same as speaker's", 0.0, 5.0)
     deadline_s: float = parameter(0.02, "A pose sent later than this after it was due counts as missed", 0.001, 1.0, True)
     thread_priority: int = parameter(
@@ -66,13 +66,13 @@ class MotorDriverNode(common.Managed):
         self._told: Health | None = None
         self._sent = self.create_publisher(JointState, "motor/sent", common.MOTION)
         self._measured = self.create_publisher(JointState, "motor/measured", common.MOTION)
-        self._void = Void(self, self.driver.go_home)
+        self._void = Void(self, self._go_home_at_once)
         self.create_subscription(MotorCommand, "motor/command", self._on_command, common.MOTION)
         self._timer = self.create_timer(1 / self._params.rate_hz, self._on_time)
         self._timer.cancel()  # until it is configured
         self._stop = EmergencyStop(self, self.driver.guard.emergency_stop)
         self._offer("reset", lambda driver: driver.guard.reset(time.monotonic()))
-        self._offer("go_home", lambda driver: driver.go_home())
+        self._offer("go_home", lambda _: self._go_home_at_once())
         self._offer("reboot", lambda driver: driver.reboot())
         self.create_service(SetBool, "motor/torque", self._on_torque)
         self._priority = precedence.take(self._params.thread_priority)
@@ -156,6 +156,10 @@ class MotorDriverNode(common.Managed):
             precedence.take(0)  # what comes after, such as a film, can wait
         super().destroy_node()
 
+    def _go_home_at_once(self) -> None:
+        self.driver.go_home()
+        self._hurry()
+
     def _go_home(self) -> None:
         self.driver.end()
         give_up = time.monotonic() + self.driver.longest_way_home_s
@@ -194,15 +198,27 @@ class MotorDriverNode(common.Managed):
             if (busy_s := self._ticked + self._frame_s - now) > 0:
                 time.sleep(busy_s)
             self._tick()
+        if not self.driver.resting:
+            self._hurry()
 
     def _on_time(self) -> None:
-        """Leaves out the frame that would follow upon a command that was sent at once, or hold up the next one, if that comes
-        at the pace of those before."""
+        """Leaves out the frame that would follow upon a command that was sent at once, or say the same again, or hold up the
+        next one, if that comes at the pace of those before."""
         now, period = time.monotonic(), 1 / self._params.rate_hz
         following = now + 1e-9 * self._timer.time_until_next_call()  # settled; the pause after it is not
         self._timer.timer_period_ns = round(1e9 * self.driver.pause(following, self._frame_s, period))
-        if now - self._came > period / 2 and abs(now - self._next) > 2 * self._frame_s:
+        fresh = REPEAT_S if self.driver.resting else period
+        if now - self._came > fresh / 2 and abs(now - self._next) > 2 * self._frame_s:
             self._tick()
+            if not self.driver.resting:  # it has been held for long enough, and eases home
+                self._hurry()
+
+    def _hurry(self) -> None:
+        """Goes on at the pace of a face that moves."""
+        period_ns = round(1e9 / self._params.rate_hz)
+        if self._timer.timer_period_ns > period_ns and not self._timer.is_canceled():
+            self._timer.timer_period_ns = period_ns
+            self._timer.reset()  # which wakes the executor once more: not for every command
 
     def _tick(self) -> None:
         now = self._ticked = time.monotonic()

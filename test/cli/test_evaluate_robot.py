@@ -16,7 +16,7 @@ from lipsync_robot.resources import resource
 from lipsync_robot.vision import video
 
 COMMAND = str(Path(sys.prefix) / "bin" / "lipsync-robot")
-KEYS = {"aperture_r", "width_r", "landmark_error", "landmark_error_human"}
+KEYS = {"aperture_r", "width_r", "landmark_error", "landmark_error_one_look", "landmark_error_human"}
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
@@ -37,6 +37,7 @@ def test_the_twin_copies_people_and_is_scored(corpus: Path, prepared: Path, babb
     picture, film = tmp_path / "errors.png", tmp_path / "copies.mp4"
     ended = run(
         tmp_path, "evaluate", "robot", "--data", str(corpus), "--prepared", str(prepared), "--split", "val", "--limit", "1",
+        "--model", str(resource("models/twin_inverse.onnx")), "--face", str(resource("models/twin_face.npz")),
         "--babble", str(babbled / "exact"), "--picture", str(picture), "--video", str(film), "--json",
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr

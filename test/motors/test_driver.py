@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from lipsync_robot.motors.bus import BusError, Health, WhenSilent
 from lipsync_robot.motors.description import Robot
-from lipsync_robot.motors.driver import ARRIVAL_S, ASK_EVERY_S, FRESH_S, LAST_RETRY_S, PATIENCE, Driver
-from lipsync_robot.motors.guard import LONGEST_STEP_S
+from lipsync_robot.motors.driver import ARRIVAL_S, ASK_EVERY_S, FRESH_S, LAST_RETRY_S, PATIENCE, REPEAT_S, Driver
+from lipsync_robot.motors.guard import EASE_S, HOLD_S, LONGEST_STEP_S
 from lipsync_robot.motors.schedule import Pose
 
 TICK_S = 0.01
@@ -381,3 +381,23 @@ def test_an_answer_may_come_late(driver: Driver, servos: Servos) -> None:
     run(driver, 0.0, 3.0, OPEN)
     assert driver.counts["unanswered"] == 0
     assert driver.health is not None
+
+
+def test_a_face_that_keeps_still_is_repeated_seldom_and_one_that_will_move_is_not(driver: Driver, robot: Robot) -> None:
+    def pauses(begin: float, end: float) -> list[float]:
+        found = []
+        for now in np.arange(begin, end - 1e-9, TICK_S):
+            driver.tick(now)
+            found.append(driver.pause(now, 0.002, TICK_S))
+        return found
+
+    assert driver.pause(0.0, 0.002, TICK_S) == TICK_S  # nobody is there yet
+    assert set(pauses(0.0, 0.1)) == {REPEAT_S}
+    driver.command(Pose(0.2, 0.3, 0.2, OPEN), now=0.1)
+    assert REPEAT_S not in pauses(0.1, 0.2)  # a pose lies ahead
+    arrives = 0.2 + np.abs(OPEN - robot.neutral).max() / robot.max_speed.min()
+    assert REPEAT_S not in pauses(0.2, 0.25)
+    assert REPEAT_S in pauses(0.25, arrives + TICK_S)
+    assert set(pauses(arrives + TICK_S, 0.19 + HOLD_S)) == {REPEAT_S}
+    assert REPEAT_S not in pauses(0.21 + HOLD_S, 0.2 + HOLD_S + EASE_S)
+    assert set(pauses(0.21 + HOLD_S + EASE_S, 1.2)) == {REPEAT_S}  # at home
