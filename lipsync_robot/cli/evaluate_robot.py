@@ -34,7 +34,9 @@ def robot(
     split: Split = "test",
     babble: Babbled = None,
     model: Annotated[Path | None, typer.Option(help="Inverse model; the package's of what a camera sees if left out.")] = None,
-    face: Annotated[Path | None, typer.Option(help="The robot's face and reach; the package's, as a camera sees them, if left out.")] = None,
+    face: Annotated[
+        Path | None, typer.Option(help="The robot's face and reach; the package's, as a camera sees them, if left out.")
+    ] = None,
     mapping: Annotated[
         Path | None, typer.Option(help="Expression mapping network to retarget with; equation 1 if left out.")
     ] = None,

@@ -1,8 +1,10 @@
 """How well a robot copies people, beside what such figures have to be held beside.
 
 What is asked of a robot and what is seen of it are compared as displacements, each from its own face at rest: the camera's view
-of the resting robot is not quite the one that its inverse model was trained on, and no motor could change that offset. One look from the front errs by more than the robot does (closed_loop.Standing): so the error
-of landmarks is that of poses that stand still, seen from all sides as in babbling; that of one look in motion is told besides.
+of the resting robot is not quite the one that its inverse model was trained on, and no motor could change that offset.
+
+One look from the front errs by more than the robot does (closed_loop.Standing): so the error of landmarks is that of poses that
+stand still, seen from all sides as in babbling; that of one look in motion is told besides.
 """
 
 from collections.abc import Callable
