@@ -81,6 +81,8 @@ class Diagnostics:
         return counting
 
     def _tell(self) -> None:
+        if not self._publisher.get_subscription_count():  # what nobody hears costs a millisecond all the same
+            return
         told = self._condition()
         figures: dict[str, float | str] = {}
         main = next((flow for flow in self._flows if flow.sent), None) or next(iter(self._flows), None)
