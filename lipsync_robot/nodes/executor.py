@@ -3,7 +3,7 @@
 rclpy's SingleThreadedExecutor gathers every entity of every node anew, twice, for each callback: for the nodes that speak,
 several times the work of their networks. Here that is done only when a node has made or destroyed something, and whatever is
 ready is served before the next wait, so that no node starves another. And a wait costs by what is waited for: each node brings
-seven services for its parameters, which in mid-speech are looked at every SELDOM_S or so, with something else.
+seven services for its parameters, which are looked at every SELDOM_S or so, along with something else.
 
 What one node publishes and only others of the same executor hear is handed to them as it is, and neither serialised, sent,
 waited for nor read: rclcpp calls that intra-process communication, and rclpy has none.
@@ -21,6 +21,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSCompatibility, qos_check_compatible
+from rclpy.service import Service
 from rclpy.subscription import Subscription
 from rclpy.task import Task
 from rclpy.timer import Timer
@@ -29,8 +30,8 @@ from rclpy.waitable import NumberOfEntities, Waitable
 FOREVER_NS = -1
 KINDS = ("subscription", "timer", "service", "client", "guard_condition")  # as a wait set calls them, and as they are served
 OF_NODE = {kind: f"{kind}s" for kind in KINDS} | {"guard_condition": "guards"}
-SELDOM = {"service", "client"}  # of KINDS: those that in mid-speech may wait
-SELDOM_S, LATEST_S = 0.015, 0.03  # how far apart: when something else is waited for, and at the most
+SELDOM = ("rcl_interfaces.", "lifecycle_msgs.", "type_description_interfaces.")  # whose services may wait: ROS 2's own
+SELDOM_S, LATEST_S = 0.08, 0.1  # how far apart: where something else is waited for just then, and at the most
 LOOK_S = 0.05  # between two looks at who listens: each costs as much as handing over several messages
 FAST_NS = 20_000_000  # timers of this period, or a shorter one, are served between the hops of a chain of nodes too
 EVENTS_EVERY_S = 0.5  # a topic's two ends do not fit together, and the like: worth a warning, not a place in every wait
@@ -193,8 +194,10 @@ class TurnExecutor(Executor):
         adds = {kind: getattr(self._set, f"add_{kind}") for kind in KINDS}
         handles = {kind: [(adds[kind], entity.handle) for entity in self._entities[kind].values()] for kind in KINDS}
         handles["guard_condition"] += [(adds["guard_condition"], handle) for handle in own]
-        self._adds = [each for kind in KINDS if kind not in SELDOM for each in handles[kind]]
-        self._seldom, self._seldom_at = [each for kind in SELDOM for each in handles[kind]], 0.0
+        services = list(zip(self._entities["service"].values(), handles["service"], strict=True))
+        self._seldom, self._seldom_at = [handle for service, handle in services if _may_wait(service)], 0.0
+        handles["service"] = [handle for service, handle in services if not _may_wait(service)]
+        self._adds = [each for kind in KINDS for each in handles[kind]]
         inboxes: dict[str, list[Inbox]] = {}
         for subscription in self._entities["subscription"].values():
             if _message_only(subscription) and not subscription.raw:
@@ -262,6 +265,10 @@ def handing_over(node: Node, publisher: Publisher) -> Callable[[Any], None]:
         sent = False
 
     return publish
+
+
+def _may_wait(service: Service) -> bool:
+    return service.srv_type.__module__.startswith(SELDOM)
 
 
 def _message_only(subscription: Subscription) -> bool:
