@@ -194,9 +194,9 @@ class TurnExecutor(Executor):
         adds = {kind: getattr(self._set, f"add_{kind}") for kind in KINDS}
         handles = {kind: [(adds[kind], entity.handle) for entity in self._entities[kind].values()] for kind in KINDS}
         handles["guard_condition"] += [(adds["guard_condition"], handle) for handle in own]
-        services = list(zip(self._entities["service"].values(), handles["service"], strict=True))
-        self._seldom, self._seldom_at = [handle for service, handle in services if _may_wait(service)], 0.0
-        handles["service"] = [handle for service, handle in services if not _may_wait(service)]
+        served = list(zip(self._entities["service"].values(), handles["service"], strict=True))
+        self._seldom, self._seldom_at = [handle for service, handle in served if _may_wait(service)], 0.0
+        handles["service"] = [handle for service, handle in served if not _may_wait(service)]
         self._adds = [each for kind in KINDS for each in handles[kind]]
         inboxes: dict[str, list[Inbox]] = {}
         for subscription in self._entities["subscription"].values():
