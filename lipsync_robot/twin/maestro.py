@@ -166,8 +166,8 @@ class Board:
         for motor, target in zip(motors, quarters, strict=True):
             if motor is not None:
                 targets[motor] = np.clip(target / 4, self._low[motor], self._high[motor]) if target else np.nan
-        self.accepted += 1
         self._go(targets)
+        self.accepted += 1  # last: who waits for it in another thread reads the targets then
 
     # Motion.
 
