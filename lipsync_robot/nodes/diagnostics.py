@@ -1,4 +1,5 @@
-"""What every node tells of itself on /diagnostics once a second: how often it speaks, how old that is by then, what is wrong.
+"""What every node tells of itself on /diagnostics once a second, if somebody listens: how often it speaks, how old that is by
+then, what is wrong.
 
 `lipsync-robot status` shows it (nodes/robot_status.py hears it). The hot path pays for one entry in a ring.
 """

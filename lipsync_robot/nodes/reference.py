@@ -28,8 +28,8 @@ ROS2S_OWN = ("lifecycle_msgs/", "rcl_interfaces/", "type_description_interfaces/
 HEAD = """# Reference: nodes, topics, parameters
 
 Made by `python -m lipsync_robot.nodes.reference > docs/reference.md`; a test holds it to the code. Names are relative: a
-namespace and remappings apply. Every node also tells of itself on `/diagnostics` once a second (`lipsync-robot status`), and
-has ROS 2's own parameter services. A **live** parameter may be set while the node runs (`ros2 param set /retarget gain_mouth
+namespace and remappings apply. Every node also tells of itself on `/diagnostics` once a second, if somebody listens (`lipsync-robot
+status`), and has ROS 2's own parameter services. A **live** parameter may be set while the node runs (`ros2 param set /retarget gain_mouth
 1.2`); of the others, and of what is out of range, a sentence says why not. The look-ahead is part of the speech network: it
 is chosen by training, and no parameter. `playback_delay_s` is not live: `speaker` and `motor_driver` could not change it in
 the same instant.
