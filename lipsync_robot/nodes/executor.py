@@ -30,8 +30,8 @@ from rclpy.waitable import NumberOfEntities, Waitable
 FOREVER_NS = -1
 KINDS = ("subscription", "timer", "service", "client", "guard_condition")  # as a wait set calls them, and as they are served
 OF_NODE = {kind: f"{kind}s" for kind in KINDS} | {"guard_condition": "guards"}
-SELDOM = ("rcl_interfaces.", "lifecycle_msgs.", "type_description_interfaces.")  # whose services may wait: ROS 2's own
-SELDOM_S, LATEST_S = 0.08, 0.1  # how far apart: where something else is waited for just then, and at the most
+ROS2S_OWN = ("lifecycle_msgs", "rcl_interfaces", "type_description_interfaces")  # services that nodes have of themselves
+SELDOM_S, LATEST_S = 0.08, 0.1  # how far apart these are looked at: where something else is waited for just then, and at the most
 LOOK_S = 0.05  # between two looks at who listens: each costs as much as handing over several messages
 FAST_NS = 20_000_000  # timers of this period, or a shorter one, are served between the hops of a chain of nodes too
 EVENTS_EVERY_S = 0.5  # a topic's two ends do not fit together, and the like: worth a warning, not a place in every wait
@@ -268,7 +268,8 @@ def handing_over(node: Node, publisher: Publisher) -> Callable[[Any], None]:
 
 
 def _may_wait(service: Service) -> bool:
-    return service.srv_type.__module__.startswith(SELDOM)
+    """Whether it serves tools, such as `ros2 param`: what stops a face may not."""
+    return service.srv_type.__module__.startswith(ROS2S_OWN)
 
 
 def _message_only(subscription: Subscription) -> bool:

@@ -21,18 +21,18 @@ from ..errors import BadInputError
 from ..resources import resource
 from . import common, diagnostics
 from .composed import NODES, Composition
+from .executor import ROS2S_OWN
 
 DOMAIN = "100"  # where no robot runs
 REQUIRED = {"audio_file": "file"}  # what a node does not start without: a default is not shown
-ROS2S_OWN = ("lifecycle_msgs/", "rcl_interfaces/", "type_description_interfaces/")  # services that nodes have of themselves
 HEAD = """# Reference: nodes, topics, parameters
 
 Made by `python -m lipsync_robot.nodes.reference > docs/reference.md`; a test holds it to the code. Names are relative: a
-namespace and remappings apply. Every node also tells of itself on `/diagnostics` once a second, if somebody listens (`lipsync-robot
-status`), and has ROS 2's own parameter services. A **live** parameter may be set while the node runs (`ros2 param set /retarget gain_mouth
-1.2`); of the others, and of what is out of range, a sentence says why not. The look-ahead is part of the speech network: it
-is chosen by training, and no parameter. `playback_delay_s` is not live: `speaker` and `motor_driver` could not change it in
-the same instant.
+namespace and remappings apply. Every node also tells of itself on `/diagnostics` once a second, if somebody listens
+(`lipsync-robot status`), and has ROS 2's own parameter services. A **live** parameter may be set while the node runs (`ros2
+param set /retarget gain_mouth 1.2`); of the others, and of what is out of range, a sentence says why not. The look-ahead is
+part of the speech network: it is chosen by training, and no parameter. `playback_delay_s` is not live: `speaker` and
+`motor_driver` could not change it in the same instant.
 
 Quality of service, all of it keeping the last n messages: **sound** is whole, **motion** is reliable and shallow, an **image**
 may be lost. None has a DDS deadline: a publisher that offers none would not be heard, and every pause in speech would be a
