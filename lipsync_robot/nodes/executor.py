@@ -31,10 +31,7 @@ FOREVER_NS = -1
 KINDS = ("subscription", "timer", "service", "client", "guard_condition")  # as a wait set calls them, and as they are served
 OF_NODE = {kind: f"{kind}s" for kind in KINDS} | {"guard_condition": "guards"}
 ROS2S_OWN = ("lifecycle_msgs", "rcl_interfaces", "type_description_interfaces")  # services that nodes have of themselves
-SELDOM_S, LATEST_S = (
-    0.08,
-    0.1,
-)  # how far apart these are looked at: where something else is waited for just then, and at the most
+SELDOM_S, LATEST_S = 0.08, 0.1  # between two looks at these: where something else is waited for just then, and at the most
 LOOK_S = 0.05  # between two looks at who listens: each costs as much as handing over several messages
 FAST_NS = 20_000_000  # timers of this period, or a shorter one, are served between the hops of a chain of nodes too
 EVENTS_EVERY_S = 0.5  # a topic's two ends do not fit together, and the like: worth a warning, not a place in every wait
