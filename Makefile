@@ -29,7 +29,7 @@ speak: $(VENV)/.package
 
 # Two files at a time: half of what a test does is to wait for processes that it has started.
 test: lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 bench: $(VENV)/.test
 	$(BIN)/lipsync-robot bench --json out/bench.json --report out/bench.md
