@@ -49,7 +49,7 @@ class Guard:
     @property
     def resting(self) -> bool:
         """Whether the next output will be as the last one, until something is asked for or HOLD_S is over."""
-        easing = 0 < self._now - self._fresh - HOLD_S < EASE_S
+        easing = 0 <= self._now - self._fresh - HOLD_S < EASE_S
         return self._stopped or (not easing and bool((self._position == self._aim(self._now)).all()))
 
     def knows(self, positions: np.ndarray) -> bool:

@@ -18,7 +18,7 @@ from lipsync_robot.msg import MotorCommand
 
 from ..motors import buses, description, ports
 from ..motors.bus import Health
-from ..motors.driver import REPEAT_S, Driver
+from ..motors.driver import Driver
 from ..motors.schedule import Pose
 from ..motors.statistics import Punctuality
 from . import common, precedence
@@ -206,9 +206,9 @@ class MotorDriverNode(common.Managed):
         next one, if that comes at the pace of those before."""
         now, period = time.monotonic(), 1 / self._params.rate_hz
         following = now + 1e-9 * self._timer.time_until_next_call()  # settled; the pause after it is not
-        self._timer.timer_period_ns = round(1e9 * self.driver.pause(following, self._frame_s, period))
-        fresh = REPEAT_S if self.driver.resting else period
-        if now - self._came > fresh / 2 and abs(now - self._next) > 2 * self._frame_s:
+        pause = self.driver.pause(following, self._frame_s, period)
+        self._timer.timer_period_ns = round(1e9 * pause)
+        if now - self._came > max(pause, period) / 2 and abs(now - self._next) > 2 * self._frame_s:
             self._tick()
             if not self.driver.resting:  # it has been held for long enough, and eases home
                 self._hurry()

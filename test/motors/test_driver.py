@@ -93,27 +93,11 @@ def run(driver: Driver, begin: float, end: float, asked: np.ndarray | None = Non
 
 OPEN = np.full(11, 0.9)
 ANY_POSE = st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=10, max_size=12).map(np.array)
+ORDERS = ["start", "stop", "end", "go_home", "reboot", "torque off", "torque on", "emergency stop", "reset"]
+FAULTS = ["unplug", "plug", "mute", "talk"]
 ACTS = st.one_of(
     st.tuples(st.just("command"), ANY_POSE, st.floats(-1, 1)),
-    st.tuples(
-        st.sampled_from(
-            [
-                "start",
-                "stop",
-                "end",
-                "go_home",
-                "reboot",
-                "torque off",
-                "torque on",
-                "emergency stop",
-                "reset",
-                "unplug",
-                "plug",
-                "mute",
-                "talk",
-            ]
-        )
-    ),
+    st.tuples(st.sampled_from(ORDERS + FAULTS)),
 )
 
 

@@ -7,6 +7,7 @@ from time import monotonic
 
 import pytest
 import rclpy
+from rcl_interfaces.srv import GetParameters
 from rclpy.context import Context
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.executors import ExternalShutdownException
@@ -202,7 +203,10 @@ def test_a_service_is_answered_however_often_something_else_is_ready(served: Ser
     served.node.create_timer(0.001, lambda: None)
     served.node.create_service(Trigger, "ask", lambda _, answer: Trigger.Response(message="yes"))
     asking = served.node.create_client(Trigger, "ask")
-    served.until(asking.service_is_ready)
+    a_tool = served.node.create_client(GetParameters, "served/get_parameters")  # of those that may wait
+    served.until(lambda: asking.service_is_ready() and a_tool.service_is_ready())
     answers = [asking.call_async(Trigger.Request()) for _ in range(3)]
-    served.until(lambda: all(answer.done() for answer in answers))
+    told = a_tool.call_async(GetParameters.Request(names=["use_sim_time"]))
+    served.until(lambda: told.done() and all(answer.done() for answer in answers))
     assert [answer.result().message for answer in answers] == ["yes"] * 3
+    assert [value.bool_value for value in told.result().values] == [False]
