@@ -38,6 +38,7 @@ UPPER_LIDS, LOWER_LIDS = [159, 386], [145, 374]  # their edges' midpoints, right
 ROBOT = LIPS + EYE_RIGHT + EYE_LEFT + BROW_RIGHT + BROW_LEFT + LOWER_OVAL
 ROBOT_POINTS = len(ROBOT)
 assert ROBOT_POINTS == 113 == len(set(ROBOT))
+_ROBOT_ROWS = np.array(ROBOT)
 
 # Rows of a (113, 2) array of robot landmarks, by region of the face.
 REGIONS = {
@@ -81,7 +82,7 @@ CANONICAL = _load()
 
 def robot_landmarks(face: np.ndarray) -> np.ndarray:
     """face (..., 468, 3) cm, metric -> (..., 113, 2) cm, the points that a robot face is controlled by."""
-    return face[..., ROBOT, :2]
+    return face[..., :2].take(_ROBOT_ROWS, axis=-2)
 
 
 def aperture(face: np.ndarray) -> np.ndarray:

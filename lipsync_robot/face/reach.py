@@ -1,5 +1,6 @@
 """How far a face goes: what its motors make of it, and which of all that is nearest to a wish."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,7 +9,7 @@ from .landmarks import REGIONS
 
 USUAL = 98  # percentile of what was seen that counts as reach: further is but jitter
 
-SETTLED_CM = 0.02  # a step of the search that moves all landmarks together by so little is its last: 0.002 cm each
+SETTLED_CM = 0.02  # a step of the search is its last if all landmarks together end so near where it aimed: 0.002 cm each
 ROUNDS = 10  # of it, at most
 TURNS = 100  # of a round, at most; one or two as a rule
 PATIENCE = 3  # turns that may bring no fewer motors that are where they should not be
@@ -29,7 +30,7 @@ class SelfModel:
     """Motor commands to the face they make, as babble has taught it; and back, by the face it can make that is nearest.
 
     Every face that is answered is one that motors within their range make. The nearest is looked for by Gauss and Newton's
-    method, from where the last search ended: two rounds for a hop of speech, as a rule.
+    method, from where the last search ended: for a hop of speech one round, as a rule.
     """
 
     def __init__(self, layers: Layers, neutral: np.ndarray) -> None:
@@ -45,18 +46,19 @@ class SelfModel:
 
     def nearest(self, wish: np.ndarray) -> np.ndarray:
         """wish (k,) cm -> (k,) cm; NaN where the wish is not finite, and then the next search begins at neutral."""
-        distance = float(np.linalg.norm(wish))
-        if not np.isfinite(distance):
+        distance = math.sqrt(wish @ wish)
+        if not math.isfinite(distance):
             self._commands, self._face, self._slope = self._at_rest
             return np.full_like(wish, np.nan)
         if distance > FARTHEST_CM:
             wish = wish * (FARTHEST_CM / distance)
         for _ in range(ROUNDS):
-            slope, before = self._slope, self._commands
+            slope, face, before = self._slope, self._face, self._commands
             square = slope.T @ slope + self._alike
-            self._commands = within(square, square @ before + slope.T @ (wish - self._face), before)
+            self._commands = within(square, square @ before + slope.T @ (wish - face), before)
             self._face, self._slope = self._made(self._commands)
-            if np.linalg.norm(slope @ (self._commands - before)) < SETTLED_CM:
+            beside = face + slope @ (self._commands - before) - self._face  # where faces moved in proportion to their motors
+            if beside @ beside < SETTLED_CM**2:
                 break
         return self._face
 
@@ -76,12 +78,11 @@ def within(square: np.ndarray, along: np.ndarray, start: np.ndarray) -> np.ndarr
     Block principal pivoting (Judice and Pires, 1994): those at an end of their range are held there and the others solved for;
     who would leave is held, who is pulled back let go, all at once while that brings fewer, else one by one, which ends.
     """
-    low, high = start <= 0, start >= 1
+    low, high, alone = start <= 0, start >= 1, np.eye(len(start))
     fewest, patience = len(start) + 1, PATIENCE
     for _ in range(TURNS):
-        x = high.astype(float)
-        free = np.flatnonzero(~(low | high))
-        x[free] = np.linalg.solve(square[np.ix_(free, free)], (along - square @ x)[free])
+        held = low | high
+        x = np.linalg.solve(np.where(held[:, None], alone, square), np.where(held, high, along))
         pulled = along - square @ x
         under, over = x < -ROUNDING, x > 1 + ROUNDING
         back = (low & (pulled > ROUNDING)) | (high & (pulled < -ROUNDING))
@@ -95,4 +96,4 @@ def within(square: np.ndarray, along: np.ndarray, start: np.ndarray) -> np.ndarr
         else:
             wrong = wrong[-1:]
         low[wrong], high[wrong] = under[wrong], over[wrong]
-    return np.minimum(np.maximum(x, 0.0), 1.0)
+    return np.minimum(np.maximum(np.where(held, high, x), 0.0), 1.0)

@@ -85,5 +85,5 @@ class Retarget:
 
     def __call__(self, human: np.ndarray) -> np.ndarray:
         """human (468, 3) cm -> robot landmarks (113, 2) cm that the robot can reach. NaN passes, for the guard to refuse."""
-        displacement = robot_landmarks(human - self.human.static)
+        displacement = robot_landmarks(human) - robot_landmarks(self.human.static)
         return self.robot.reachable(self.robot.static + self._alpha * displacement)
