@@ -34,6 +34,7 @@ ROS2S_OWN = ("lifecycle_msgs", "rcl_interfaces", "type_description_interfaces") 
 SELDOM_S, LATEST_S = 0.08, 0.1  # between two looks at these: where something else is waited for just then, and at the most
 LOOK_S = 0.05  # between two looks at who listens: each costs as much as handing over several messages
 FAST_NS = 20_000_000  # timers of this period, or a shorter one, are served between the hops of a chain of nodes too
+SLOW_NS = 1_000_000_000  # timers of this period, or a longer one, may come as late as what is looked at seldom
 EVENTS_EVERY_S = 0.5  # a topic's two ends do not fit together, and the like: worth a warning, not a place in every wait
 
 
@@ -194,10 +195,11 @@ class TurnExecutor(Executor):
         adds = {kind: getattr(self._set, f"add_{kind}") for kind in KINDS}
         handles = {kind: [(adds[kind], entity.handle) for entity in self._entities[kind].values()] for kind in KINDS}
         handles["guard_condition"] += [(adds["guard_condition"], handle) for handle in own]
-        served = list(zip(self._entities["service"].values(), handles["service"], strict=True))
-        self._seldom, self._seldom_at = [handle for service, handle in served if _may_wait(service)], 0.0
-        handles["service"] = [handle for service, handle in served if not _may_wait(service)]
-        self._adds = [each for kind in KINDS for each in handles[kind]]
+        self._seldom, self._adds, self._seldom_at = [], [], 0.0
+        for kind in KINDS:
+            entities = list(self._entities[kind].values())
+            for k, each in enumerate(handles[kind]):
+                (self._seldom if k < len(entities) and _may_wait(entities[k]) else self._adds).append(each)
         inboxes: dict[str, list[Inbox]] = {}
         for subscription in self._entities["subscription"].values():
             if _message_only(subscription) and not subscription.raw:
@@ -267,9 +269,11 @@ def handing_over(node: Node, publisher: Publisher) -> Callable[[Any], None]:
     return publish
 
 
-def _may_wait(service: Service) -> bool:
-    """Whether it serves tools, such as `ros2 param`: what stops a face may not."""
-    return service.srv_type.__module__.startswith(ROS2S_OWN)
+def _may_wait(entity: Any) -> bool:
+    """Whether it serves tools, such as `ros2 param`, or comes so seldom that it may come later: what stops a face may not."""
+    if isinstance(entity, Timer):
+        return entity.timer_period_ns >= SLOW_NS
+    return isinstance(entity, Service) and entity.srv_type.__module__.startswith(ROS2S_OWN)
 
 
 def _message_only(subscription: Subscription) -> bool:
