@@ -83,7 +83,7 @@ def within(square: np.ndarray, along: np.ndarray, start: np.ndarray) -> np.ndarr
     for _ in range(TURNS):
         held = low | high
         x = np.linalg.solve(np.where(held[:, None], alone, square), np.where(held, high, along))
-        pulled = along - square @ x
+        pulled: np.ndarray = along - square @ x
         under, over = x < -ROUNDING, x > 1 + ROUNDING
         back = (low & (pulled > ROUNDING)) | (high & (pulled < -ROUNDING))
         wrong = np.flatnonzero(under | over | back)

@@ -3,7 +3,7 @@
 rclpy's SingleThreadedExecutor gathers every entity of every node anew, twice, for each callback: for the nodes that speak,
 several times the work of their networks. Here that is done only when a node has made or destroyed something, and whatever is
 ready is served before the next wait, so that no node starves another. And a wait costs by what is waited for: each node brings
-seven services for its parameters, which are looked at every SELDOM_S or so, along with something else.
+seven services for its parameters, which are looked at every SELDOM_S or so, along with something else, as are slow timers.
 
 What one node publishes and only others of the same executor hear is handed to them as it is, and neither serialised, sent,
 waited for nor read: rclcpp calls that intra-process communication, and rclpy has none.
@@ -193,13 +193,10 @@ class TurnExecutor(Executor):
             self._context.handle,
         )
         adds = {kind: getattr(self._set, f"add_{kind}") for kind in KINDS}
-        handles = {kind: [(adds[kind], entity.handle) for entity in self._entities[kind].values()] for kind in KINDS}
-        handles["guard_condition"] += [(adds["guard_condition"], handle) for handle in own]
-        self._seldom, self._adds, self._seldom_at = [], [], 0.0
-        for kind in KINDS:
-            entities = list(self._entities[kind].values())
-            for k, each in enumerate(handles[kind]):
-                (self._seldom if k < len(entities) and _may_wait(entities[k]) else self._adds).append(each)
+        served = [(each, (adds[kind], each.handle)) for kind in KINDS for each in self._entities[kind].values()]
+        self._seldom, self._seldom_at = [add for entity, add in served if _may_wait(entity)], 0.0
+        self._adds = [add for entity, add in served if not _may_wait(entity)]
+        self._adds += [(adds["guard_condition"], handle) for handle in own]
         inboxes: dict[str, list[Inbox]] = {}
         for subscription in self._entities["subscription"].values():
             if _message_only(subscription) and not subscription.raw:
