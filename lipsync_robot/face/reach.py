@@ -14,7 +14,7 @@ ROUNDS = 10  # of it, at most
 TURNS = 100  # of a round, at most; one or two as a rule
 PATIENCE = 3  # turns that may bring no fewer motors that are where they should not be
 ROUNDING = 1e-9
-ALIKE_CM2 = 1e-3  # what motors that do the same to a face are told apart by: each stays rather where it is
+ALIKE_CM2 = 1e-6  # what motors that do the same to a face are told apart by: each stays rather where it is
 FARTHEST_CM = 1e4  # of what is asked for from beyond, rounding leaves too little
 
 Layers = Sequence[tuple[np.ndarray, np.ndarray]]  # weight (out, in) and bias (out,) of each, tanh between them

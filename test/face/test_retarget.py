@@ -44,9 +44,9 @@ def test_a_human_at_rest_is_a_robot_at_rest(face: RobotFace) -> None:
 
 def test_equation_1_where_the_robot_can_follow(face: RobotFace) -> None:
     displacement = 0.1 * MOTIONS[3]
-    assert_allclose(Retarget(HUMAN, face)(moved(displacement)), STATIC + displacement, atol=1e-3)
+    assert_allclose(Retarget(HUMAN, face)(moved(displacement)), STATIC + displacement, atol=1e-5)
     gain = {region: 0.5 for region in REGIONS}
-    assert_allclose(Retarget(HUMAN, face, gain)(moved(displacement)), STATIC + 0.5 * displacement, atol=1e-3)
+    assert_allclose(Retarget(HUMAN, face, gain)(moved(displacement)), STATIC + 0.5 * displacement, atol=1e-5)
 
 
 def test_alpha_is_how_much_further_the_robot_goes_where_both_are_known(face: RobotFace) -> None:
@@ -65,7 +65,7 @@ def test_a_region_is_moved_by_alpha_times_its_gain(face: RobotFace) -> None:
     by_region[REGIONS["mouth"]] = 0.5 * 0.7
     by_region[REGIONS["brows"]] = 1.5
     asked = robot.reachable(STATIC + by_region * displacement)
-    assert_allclose(Retarget(human, robot, {"mouth": 0.7, "brows": 1.5})(moved(displacement)), asked, atol=1e-3)
+    assert_allclose(Retarget(human, robot, {"mouth": 0.7, "brows": 1.5})(moved(displacement)), asked, atol=1e-5)
 
 
 @settings(max_examples=50, deadline=None)
@@ -104,7 +104,7 @@ def test_what_is_no_number_stays_none_and_is_forgotten(face: RobotFace, value: f
     damaged[ROBOT[5]] = value
     with np.errstate(invalid="ignore"):
         assert not np.isfinite(retarget(damaged)).any()
-    assert_allclose(retarget(REST), before, atol=1e-3)
+    assert_allclose(retarget(REST), before, atol=1e-6)
 
 
 def test_a_saved_face_is_the_same_face(face: RobotFace, tmp_path: Path) -> None:

@@ -199,8 +199,10 @@ def test_a_chain_of_messages_that_never_ends_holds_up_no_fast_timer(served: Serv
     served.until(lambda: len(calls) >= 5)
 
 
-def test_a_service_is_answered_however_often_something_else_is_ready(served: Served) -> None:
+def test_a_service_and_a_slow_timer_have_their_turn_however_often_something_else_is_ready(served: Served) -> None:
     served.node.create_timer(0.001, lambda: None)
+    ticks: list[float] = []
+    served.node.create_timer(1.0, lambda: ticks.append(monotonic()))
     served.node.create_service(Trigger, "ask", lambda _, answer: Trigger.Response(message="yes"))
     asking = served.node.create_client(Trigger, "ask")
     a_tool = served.node.create_client(GetParameters, "served/get_parameters")  # of those that may wait
@@ -210,3 +212,4 @@ def test_a_service_is_answered_however_often_something_else_is_ready(served: Ser
     served.until(lambda: told.done() and all(answer.done() for answer in answers))
     assert [answer.result().message for answer in answers] == ["yes"] * 3
     assert [value.bool_value for value in told.result().values] == [False]
+    served.until(lambda: len(ticks) == 2)
