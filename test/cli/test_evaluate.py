@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -16,14 +17,18 @@ from lipsync_robot.vision import video
 COMMAND = str(Path(sys.prefix) / "bin" / "lipsync-robot")
 
 
-def evaluate(corpus: Path, prepared: Path, *arguments: str) -> subprocess.CompletedProcess:
-    command = [COMMAND, "evaluate", "audio2landmark", "--data", str(corpus), "--prepared", str(prepared), *arguments]
-    return subprocess.run(command, cwd=prepared, capture_output=True, text=True, timeout=200, check=False)
+@pytest.fixture
+def evaluate(here: Callable, corpus: Path, prepared: Path) -> Callable[..., subprocess.CompletedProcess]:
+    return lambda *given: here(
+        prepared, "evaluate", "audio2landmark", "--data", str(corpus), "--prepared", str(prepared), *given
+    )
 
 
 def test_a_split_is_scored_and_shown(corpus: Path, prepared: Path, tmp_path: Path) -> None:
     picture, film = tmp_path / "openings.png", tmp_path / "faces.mp4"
-    ended = evaluate(corpus, prepared, "--split", "val", "--json", "--picture", str(picture), "--video", str(film))
+    command = [COMMAND, "evaluate", "audio2landmark", "--data", corpus, "--prepared", prepared, "--split", "val"]
+    shown = ["--json", "--picture", picture, "--video", film]
+    ended = subprocess.run([*command, *shown], capture_output=True, text=True, timeout=200, check=False)
     assert ended.returncode == 0, ended.stderr
     report = json.loads(ended.stdout)  # and nothing else is on that channel
     assert {"overall", "overall_interval", "speakers", "baselines", "chance", "clips"} <= set(report)
@@ -38,8 +43,8 @@ def test_a_split_is_scored_and_shown(corpus: Path, prepared: Path, tmp_path: Pat
     assert any((a != b).any() for (_, a), (_, b) in zip(frames, frames[5:], strict=False))
 
 
-def test_people_read_tables(corpus: Path, prepared: Path) -> None:
-    ended = evaluate(corpus, prepared, "--split", "val", "--group", "clip")
+def test_people_read_tables(evaluate: Callable) -> None:
+    ended = evaluate("--split", "val", "--group", "clip")
     assert ended.returncode == 0, ended.stderr
     assert "clips 2, people 1" in ended.stdout
     assert {"aperture_r", "chance", "nearest", "speakers", "by_clip", "two"} <= set(ended.stdout.split())
@@ -54,8 +59,8 @@ def test_people_read_tables(corpus: Path, prepared: Path) -> None:
         (["--data", "nowhere"], "nowhere: no such folder"),
     ],
 )
-def test_a_mistake_is_one_sentence(corpus: Path, prepared: Path, arguments: list[str], says: str) -> None:
-    ended = evaluate(corpus, prepared, *arguments)
+def test_a_mistake_is_one_sentence(evaluate: Callable, arguments: list[str], says: str) -> None:
+    ended = evaluate(*arguments)
     assert ended.returncode == 2
     assert says in ended.stderr
     assert "Traceback" not in ended.stderr

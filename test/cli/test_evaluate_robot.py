@@ -62,8 +62,8 @@ def test_the_twin_copies_people_and_is_scored(corpus: Path, prepared: Path, babb
     assert min(max(human), max(robot)) > 0.1  # both move
 
 
-def test_without_babble_a_table_says_what_is_left_out(corpus: Path, prepared: Path, tmp_path: Path) -> None:
-    ended = run(
+def test_without_babble_a_table_says_what_is_left_out(here: Callable, corpus: Path, prepared: Path, tmp_path: Path) -> None:
+    ended = here(
         tmp_path, "evaluate", "robot", "--data", str(corpus), "--prepared", str(prepared), "--split", "val", "--limit", "1"
     )
     assert ended.returncode == 0, ended.stderr
@@ -71,9 +71,9 @@ def test_without_babble_a_table_says_what_is_left_out(corpus: Path, prepared: Pa
     assert "left out random and nearest_neighbour: they need the robot's babble; name it with --babble" in ended.stdout
 
 
-def test_both_inverse_models_are_scored(babbled: Path, tmp_path: Path) -> None:
+def test_both_inverse_models_are_scored(here: Callable, babbled: Path, tmp_path: Path) -> None:
     picture, model = tmp_path / "motors.png", str(resource("models/twin_inverse.onnx"))
-    ended = run(
+    ended = here(
         tmp_path, "evaluate", "inverse", "--samples", "8", "--exact", model, "--camera", model,
         "--babble-exact", str(babbled / "exact"), "--babble-camera", str(babbled / "camera"),
         "--picture", str(picture), "--json",

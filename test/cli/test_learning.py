@@ -24,7 +24,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run([COMMAND, *arguments], cwd=folder, capture_output=True, text=True, timeout=200, check=False)
 
 
-def test_voices_become_a_representation(tmp_path: Path, recording: Path, make_sound) -> None:
+def test_voices_become_a_representation(here: Callable, tmp_path: Path, recording: Path) -> None:
     (tmp_path / "voices").mkdir()
     (tmp_path / "voices/one.opus").write_bytes(recording.read_bytes())
     prepared = run(tmp_path, "data", "prepare", "voices", "--output", "prepared/voices.npy", "--workers", "2")
@@ -34,20 +34,20 @@ def test_voices_become_a_representation(tmp_path: Path, recording: Path, make_so
     trained = run(tmp_path, "train", "apc", "apc.yaml", "--model", "models/apc.onnx")
     assert trained.returncode == 0, trained.stderr
     assert Network(tmp_path / "models/apc.onnx").metadata == {}
-    again = run(tmp_path, "train", "apc", "apc.yaml", "--model", "models/apc.onnx", "--resume")
+    again = here(tmp_path, "train", "apc", "apc.yaml", "--model", "models/apc.onnx", "--resume")
     assert again.returncode == 0, again.stderr
-    exported = run(tmp_path, "export", "runs/apc", "--model", "out/apc.onnx", "--precision", "int8")
+    exported = here(tmp_path, "export", "runs/apc", "--model", "out/apc.onnx", "--precision", "int8")
     assert exported.returncode == 0, exported.stderr
     assert re.search(r"differs from torch by at most [\d.]+e-\d+ of features.* on avonlea.opus", exported.stderr)
     assert Network(tmp_path / "out/apc.onnx").metadata == {}
 
 
-def test_the_twin_learns_its_face_by_two_commands(tmp_path: Path) -> None:
+def test_the_twin_learns_its_face_by_two_commands(here: Callable, tmp_path: Path) -> None:
     babbled = run(tmp_path, "babble", "--samples", "300", "--source", "exact", "--picture", "covered/all.png")
     assert babbled.returncode == 0, babbled.stderr
     assert (tmp_path / "covered/all.png").read_bytes().startswith(b"\x89PNG")
     files = ("--model", "twin.onnx", "--face", "twin.npz", "--output", "runs/inverse")
-    trained = run(tmp_path, "train", "inverse", "runs/babble", "epochs=4", "combined=4000", *files, "--json")
+    trained = here(tmp_path, "train", "inverse", "runs/babble", "epochs=4", "combined=4000", *files, "--json")
     assert trained.returncode == 0, trained.stderr
     figures = json.loads(trained.stdout)  # and nothing else is on that channel
     assert figures["mae"] < figures["random_mae"]
@@ -76,18 +76,18 @@ def family(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_mapping_is_learned_of_those_people_whom_the_corpus_names_for_it(family: Path) -> None:
+def test_a_mapping_is_learned_of_those_people_whom_the_corpus_names_for_it(here: Callable, family: Path) -> None:
     babbled = run(family, "babble", "--samples", "100", "--source", "exact", "--output", "runs/babble")
     assert babbled.returncode == 0, babbled.stderr
     (family / "tiny.yaml").write_text("units: 8\nsteps: 20\n")
     learn = ("train", "mapping", "prepared", "--babble", "runs/babble", "--output", "new/mapping.npz", "--config", "tiny.yaml")
-    trained = run(family, *learn, "--data", "people", "--json")
+    trained = here(family, *learn, "--data", "people", "--json")
     assert trained.returncode == 0, trained.stderr
     figures = json.loads(trained.stdout)
     assert set(figures) == {"error_cm", "unmapped_error_cm", "strangers_at_rest_cm", "unmapped_strangers_cm"}
     robot = RobotFace.load(resource("models/twin_face.npz"))
     assert np.isfinite(Mapping(family / "new/mapping.npz", robot)(CANONICAL.vertices)).all()
-    alone = run(family, *learn, "--data", "people", "--data", "people")
+    alone = here(family, *learn, "--data", "people", "--data", "people")
     assert alone.returncode == 2
     assert "1 prepared folders and 2 --data: name the corpus of each" in alone.stderr
 
