@@ -34,8 +34,9 @@ def main() -> None:
         _say(f"{error.name} is not installed. Run: make setup")
         sys.exit(1)
     except Exception as error:
-        if hasattr(error, "format_message"):  # click's own: a wrong option or argument
-            _say(f"{error.format_message()} See lipsync-robot --help.")
+        if hasattr(error, "format_message"):  # click's own: a wrong option or argument, or none, when its help was printed
+            if wrong := error.format_message():
+                _say(f"{wrong} See lipsync-robot --help.")
             sys.exit(2)
         logging.exception("failed")
         _say(f"failed: {error!r}. This is a fault of lipsync-robot itself; {log}.")

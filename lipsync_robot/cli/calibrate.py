@@ -19,7 +19,11 @@ from ..face.profile import HumanFace
 if TYPE_CHECKING:
     from ..vision.camera import Camera
 
-app = typer.Typer(help="What the robot should know: of the person before it, and of its own servos.", no_args_is_help=True)
+app = typer.Typer(
+    help="What the robot should know: of the person before it, and of its own servos.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 # What a person before a camera is asked to do, and from when on, s. FaceMesh finds the face before 0; then it rests.
 ASKED = (

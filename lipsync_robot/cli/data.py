@@ -10,7 +10,7 @@ from rich.console import Console
 from ..errors import BadInputError
 from ..learning.cleaning import Limits
 
-data = typer.Typer(help="Recordings to training data.", no_args_is_help=True)
+data = typer.Typer(help="Recordings to training data.", no_args_is_help=True, add_completion=False)
 
 LIMITS = Limits()
 

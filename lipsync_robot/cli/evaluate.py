@@ -17,7 +17,7 @@ from ..resources import resource
 if TYPE_CHECKING:
     from ..learning.clips import Clips
 
-app = typer.Typer(help="How good the models are, on people they never met.", no_args_is_help=True)
+app = typer.Typer(help="How good the models are, on people they never met.", no_args_is_help=True, add_completion=False)
 
 MOST_TRAINING = 1000  # clips that the baselines learn from
 PLAIN_WIDTH = 110  # characters, of a table that goes to a file or a program

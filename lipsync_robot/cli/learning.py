@@ -12,7 +12,9 @@ from .. import settings
 from ..errors import BadInputError
 from ..resources import resource
 
-train = typer.Typer(help="Training data to networks, and to the ONNX models that the robot runs.", no_args_is_help=True)
+train = typer.Typer(
+    help="Training data to networks, and to the ONNX models that the robot runs.", no_args_is_help=True, add_completion=False
+)
 
 Precision = Literal["fp32", "fp16", "int8"]
 Output = Annotated[Path, typer.Option(help="Where to write.")]

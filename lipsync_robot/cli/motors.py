@@ -20,7 +20,7 @@ from ..motors.maestro_settings import settings_xml
 from .by_hand import by_hand
 from .robots import TWIN, RobotName, robot_file
 
-app = typer.Typer(help="See a robot's motors, move one by hand, find its ends.", no_args_is_help=True)
+app = typer.Typer(help="See a robot's motors, move one by hand, find its ends.", no_args_is_help=True, add_completion=False)
 
 SYMBOLS = {"us": "µs", "ticks": "ticks"}
 

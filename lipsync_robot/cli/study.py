@@ -21,7 +21,9 @@ from ..vision import video
 from . import votes
 from .evaluate import Json, figure, figure_table, wide_console
 
-app = typer.Typer(help="People compare films two at a time, blind; their votes are counted.", no_args_is_help=True)
+app = typer.Typer(
+    help="People compare films two at a time, blind; their votes are counted.", no_args_is_help=True, add_completion=False
+)
 
 PAGE = Path(__file__).with_name("study_page.html")
 PLAYABLE: tuple[set[str | None], ...] = (  # by every browser: picture, its pixels, sound

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from lipsync_robot.cli.verbs import VERBS
 from lipsync_robot.motors.description import Robot
 from lipsync_robot.resources import resource
 from lipsync_robot.twin.controlled import VirtualController
@@ -263,4 +264,7 @@ def test_bad_input_is_one_clear_sentence(tmp_path: Path, recording: Path, argume
 
 def test_help_teaches() -> None:
     assert "lipsync-robot speak --video out/speak.mp4" in run("speak", "--help").stdout
-    assert {"speak", "babble", "data", "train", "evaluate"} <= set(re.findall(r"\w+", run("--help").stdout))
+    alone = run()
+    assert (alone.returncode, alone.stderr) == (2, "")
+    assert set(VERBS) <= set(re.findall(r"[\w-]+", alone.stdout))
+    assert "Did you mean 'speak'?" in run("spaek").stderr
