@@ -17,7 +17,7 @@ from ..errors import BadInputError
 from . import augment, fit
 from .networks import APC
 from .phones import UNKNOWN
-from .sound import Sequences
+from .voices import Sequences
 
 HELD_OUT = 0.03  # share of each pack, its end, that decides which weights are best
 

@@ -21,6 +21,7 @@ from ..face.landmarks import LOWER_LIP, POINTS, UPPER_LIP
 from . import apc, augment, clips, evaluation, fit, sound
 from .networks import APC, Audio2Landmark, Sliced
 from .phones import SILENCE, UNKNOWN
+from .voices import Sequences
 
 LEAST_STD_CM = 0.01  # of a coordinate, for standardising: stiller ones are FaceMesh's jitter
 NEARLY_CLOSED_CM = 0.12  # of opening, more than at rest
@@ -218,7 +219,7 @@ def _loaders(config: Audio2LandmarkConfig, training: clips.Clips) -> dict[str, D
     sampler = WeightedRandomSampler(stretches.person_weights(config.person_power), config.draws)
     loaders: dict[str, DataLoader] = {"faces": DataLoader(stretches, config.batch, sampler=sampler, drop_last=True)}
     if config.voices:
-        voices = sound.Sequences([Path(pack) for pack in config.voices], config.length)
+        voices = Sequences([Path(pack) for pack in config.voices], config.length)
         drawn = RandomSampler(voices, num_samples=config.draws // config.batch * config.voices_batch)
         loaders["voices"] = DataLoader(voices, config.voices_batch, sampler=drawn, drop_last=True)
     return loaders

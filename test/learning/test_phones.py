@@ -7,7 +7,7 @@ import pytest
 
 from lipsync_robot.audio.mel import FRAME_RATE, LogMel
 from lipsync_robot.errors import BadInputError
-from lipsync_robot.learning import phones, sound
+from lipsync_robot.learning import phones, sound, voices
 
 # LibriSpeech 103-1240-0000
 TEXT = (
@@ -80,6 +80,6 @@ def test_packed_voices_carry_their_phones(tmp_path: Path, recording: Path) -> No
     assert len(aligned) == len(np.load(tmp_path / "voices.npy"))
     assert (aligned[half:] == phones.UNKNOWN).all()
     assert len(set(aligned[:half].tolist())) > 20
-    mel, spoken = sound.Sequences([tmp_path / "voices.npy"], 100)[0]
+    mel, spoken = voices.Sequences([tmp_path / "voices.npy"], 100)[0]
     assert mel.shape == (100, 80)
     assert spoken.shape == (100,)
