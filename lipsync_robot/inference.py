@@ -1,10 +1,11 @@
 """ONNX Runtime sessions: providers, carried state, warm-up. The only file that opens any.
 
-A recurrent network names its state `state` going in and `next_state` coming out; the session carries it from call to call.
+What a recurrent network names X going in and next_X coming out is carried from call to call.
 """
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,7 @@ _FULL_NAME = {
     "cuda": "CUDAExecutionProvider",
     "cpu": "CPUExecutionProvider",
 }
-MADE_OF = "made_of"  # of an int8 model's metadata: the fingerprint of the model that it stands in for
-_STATE, _NEXT_STATE = "state", "next_state"
+MADE_OF = "made_of"  # of an int8 model's metadata: the fingerprint of the models that it stands in for
 
 
 class ModelError(BadInputError):
@@ -32,11 +32,8 @@ class ModelError(BadInputError):
 class Network:
     """One session on one thread: at these sizes a second thread costs more than it brings."""
 
-    def __init__(self, path: Path, providers: tuple[str, ...] = PROVIDERS, light: bool = True) -> None:
-        """providers: tried in order; those this machine lacks are passed over, which is logged. Raises ModelError.
-
-        light: on a CPU, take the int8 version of the model, if it lies beside.
-        """
+    def __init__(self, path: Path, providers: tuple[str, ...] = PROVIDERS) -> None:
+        """providers: tried in order; those this machine lacks are passed over, which is logged. Raises ModelError."""
         if not path.is_file():
             raise ModelError(f"{path}: no such model. Weights come with the package; docs/training.md makes them anew.")
         options = onnxruntime.SessionOptions()
@@ -44,59 +41,57 @@ class Network:
         options.log_severity_level = 3  # errors only
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         chosen = _available(providers, path)
-        lighter = _lighter(path, options) if light and chosen == [_FULL_NAME["cpu"]] else None
-        self._session = lighter or _session(path, options, chosen)
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=chosen)
+        except Exception as error:  # onnxruntime raises classes of its own for each way in which a file can be wrong
+            raise ModelError(f"{path}: not a model that ONNX Runtime can load ({error}).") from error
         self.provider = next(name for name, full in _FULL_NAME.items() if full == self._session.get_providers()[0])
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         self._inputs = {i.name: tuple(i.shape) for i in self._session.get_inputs()}
-        self._outputs = [output.name for output in self._session.get_outputs()]
+        outputs = [output.name for output in self._session.get_outputs()]
+        self._recurrent = [name for name in self._inputs if f"next_{name}" in outputs]
+        self._outputs = outputs[:1] + [f"next_{name}" for name in self._recurrent]
         self.reset()
         self._warm_up()
         log.info("%s runs on %s", path.name, self.provider)
 
     def reset(self) -> None:
         """Forgets what has been heard."""
-        self._state = np.zeros(self._inputs[_STATE], np.float32) if _STATE in self._inputs else None
+        self._carried = {name: np.zeros(self._inputs[name], np.float32) for name in self._recurrent}
 
     def __call__(self, **inputs: np.ndarray) -> np.ndarray:
         """Inputs by name, of exactly the model's shapes, float32 -> its first output. Raises ModelError."""
         for name, value in inputs.items():
             if value.shape != self._inputs[name]:
                 raise ModelError(f"input {name!r} has shape {value.shape}; the model takes {self._inputs[name]}.")
-        if self._state is None:
-            return self._session.run(self._outputs[:1], inputs)[0]
-        outputs = self._session.run(self._outputs, {**inputs, _STATE: self._state})
-        self._state = outputs[self._outputs.index(_NEXT_STATE)]
-        return outputs[0]
+        answer: np.ndarray
+        answer, *after = self._session.run(self._outputs, {**inputs, **self._carried})
+        self._carried = dict(zip(self._recurrent, after, strict=True))
+        return answer
 
     def _warm_up(self) -> None:
         """The first call allocates, and on a Jetson builds the TensorRT engine, which takes minutes: not in mid-speech."""
-        self(**{name: np.zeros(shape, np.float32) for name, shape in self._inputs.items() if name != _STATE})
+        self(**{name: np.zeros(shape, np.float32) for name, shape in self._inputs.items() if name not in self._carried})
         self.reset()
 
 
-def fingerprint(model: Path) -> str:
-    """Of a file's bytes."""
-    return hashlib.sha256(model.read_bytes()).hexdigest()
-
-
-def _session(path: Path, options: onnxruntime.SessionOptions, providers: list) -> onnxruntime.InferenceSession:
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=providers)
-    except Exception as error:  # onnxruntime raises classes of its own for each way in which a file can be wrong
-        raise ModelError(f"{path}: not a model that ONNX Runtime can load ({error}).") from error
-
-
-def _lighter(model: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession | None:
-    """NAME_int8.onnx beside NAME.onnx, if there is one: a CPU spends most of a hop on fetching weights from memory."""
-    path = model.with_stem(f"{model.stem}_int8")
-    if not path.is_file():
+def light(models: Sequence[Path], providers: tuple[str, ...] = PROVIDERS) -> Network | None:
+    """The int8 model that does by itself what these do one after another, NAME_int8.onnx beside the last of them; None where
+    there is none, or where more than a CPU is at hand, which spends most of a hop on fetching weights from memory."""
+    path = models[-1].with_stem(f"{models[-1].stem}_int8")
+    if not all(model.is_file() for model in (path, *models)) or _available(providers, path) != [_FULL_NAME["cpu"]]:
         return None
-    session = _session(path, options, [_FULL_NAME["cpu"]])
-    if session.get_modelmeta().custom_metadata_map.get(MADE_OF) == fingerprint(model):
-        return session
-    log.warning("%s was not made of the %s beside it: passed over. Export it anew.", path, model.name)
+    network = Network(path, ("cpu",))
+    if network.metadata.get(MADE_OF) == fingerprint(models):
+        return network
+    beside = " and ".join(model.name for model in models)
+    log.warning("%s was not made of %s: passed over. Export it anew.", path, beside)
     return None
+
+
+def fingerprint(models: Sequence[Path]) -> str:
+    """Of files' bytes."""
+    return hashlib.sha256(b"".join(model.read_bytes() for model in models)).hexdigest()
 
 
 def present() -> list[str]:

@@ -60,7 +60,7 @@ def train_audio2landmark(
     trained = audio2landmark.train(loaded, apc_run, output, resume)
     HumanFace(trained.static.numpy(), UNKNOWN).save(human_face)
     if loaded.network == "streaming":
-        export_run([output], model, apc_run)
+        _export_both(output, model, apc_run)
     else:
         Console(stderr=True).print(f" trained {output}; a sliced network is for comparison, so no model is written")
 
@@ -128,6 +128,9 @@ def export_run(
     model: Model,
     apc_run: Annotated[Path, typer.Option("--apc", help="The APC run under an audio2landmark run.")] = Path("runs/apc_phones"),
     precision: Annotated[Precision, typer.Option(help="Of the weights; fp16 is half the size, int8 a quarter.")] = "fp32",
+    apc_model: Annotated[
+        Path | None, typer.Option(help="The APC that an int8 model stands in for too: the one beside it, or the package's.")
+    ] = None,
     recording: Annotated[
         Path | None, typer.Option(help="Speech to compare the model with torch on; the package's if left out.")
     ] = None,
@@ -136,7 +139,9 @@ def export_run(
     from ..learning import finished
 
     heard = recording or resource("samples/avonlea.opus")
-    difference = finished.to_onnx(runs, apc_run, model, precision, heard)
+    beside = model.with_name("apc.onnx")
+    under = apc_model or (beside if beside.is_file() else resource("models/apc.onnx"))
+    difference = finished.to_onnx(runs, apc_run, model, precision, heard, under)
     console = Console(stderr=True, highlight=False)
     console.print(escape(f" differs from torch by at most {difference.largest:.1e} {difference.units} on {heard.name}"))
     console.print(escape(f" wrote {model} ({precision}, {model.stat().st_size / 1e6:.1f} MB)"))
@@ -155,7 +160,13 @@ def adapt(
 
     learned, _ = adapt.first_seconds(clips.load_all(prepared), seconds)
     audio2landmark.save(adapt.adapted(audio2landmark.load(run, apc_run), learned), output)
-    export_run([output], model, apc_run)
+    _export_both(output, model, apc_run)
+
+
+def _export_both(run: Path, model: Path, apc_run: Path) -> None:
+    """Beside the model, the one that a CPU takes for it and the package's APC."""
+    export_run([run], model, apc_run)
+    export_run([run], model.with_stem(f"{model.stem}_int8"), apc_run, "int8")
 
 
 def _print(figures: dict[str, float], as_json: bool) -> None:

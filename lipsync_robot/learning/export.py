@@ -3,6 +3,7 @@
 import copy
 import json
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -36,6 +37,14 @@ class _Hears(nn.Module):
         return self.network(torch.cat([features, self.representation.normalise(mel)], dim=-1), state)
 
 
+class _HearsItself(_Hears):
+    """The same with APC within: for a CPU, to which a second session costs as much as a tenth of both."""
+
+    def forward(self, mel: Tensor, apc_state: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
+        features, apc_state = self.representation(mel, apc_state)
+        return *super().forward(features, mel, state), apc_state
+
+
 class _OneHop(nn.Module):
     """A GRU's step, for one face, as matrix products: ONNX Runtime quantises those, and not its GRU."""
 
@@ -66,14 +75,18 @@ def apc(network: APC, path: Path, precision: Precision = "fp32", hops: int = 1) 
 def audio2landmark(representation: APC, network: Committee, lookahead: int, path: Path, precision: Precision = "fp32") -> None:
     """features (1, 1, units), mel (1, 1, 80) dB, state -> displacement (1, 1, 468, 3) cm, next_state.
 
-    The look-ahead in hops travels as metadata.
+    As int8 it takes apc_state instead of features, and makes these itself. The look-ahead in hops travels as metadata.
     """
-    units = representation.gru.hidden_size
-    state = torch.zeros(sum(network.layers), 1, network.units)
-    inputs = {"features": torch.zeros(1, 1, units), "mel": torch.zeros(1, 1, BANDS), "state": state}
+    gru = representation.gru
+    mel, state = torch.zeros(1, 1, BANDS), torch.zeros(sum(network.layers), 1, network.units)
     metadata = {"lookahead": str(lookahead)}
-    whole = _Hears(representation, network)
-    _export(whole, path, inputs, ["displacement", "next_state"], metadata, precision)
+    if precision == "int8":
+        inputs = {"mel": mel, "apc_state": torch.zeros(gru.num_layers, 1, gru.hidden_size), "state": state}
+        outputs = ["displacement", "next_state", "next_apc_state"]
+        _export(_HearsItself(representation, network), path, inputs, outputs, metadata, precision)
+    else:
+        inputs = {"features": torch.zeros(1, 1, gru.hidden_size), "mel": mel, "state": state}
+        _export(_Hears(representation, network), path, inputs, ["displacement", "next_state"], metadata, precision)
 
 
 def inverse(network: Corrected, motors: list[str], path: Path) -> None:
@@ -89,10 +102,10 @@ def predictor(network: Anticipation, signs: Signs, path: Path) -> None:
     _export(network, path, inputs, ["ahead"], {"signs": json.dumps(asdict(signs))})
 
 
-def tie(light: Path, whole: Path) -> None:
-    """Notes in an int8 model which model it is the light version of."""
+def tie(light: Path, models: Sequence[Path]) -> None:
+    """Notes in an int8 model which models it is the light version of."""
     model = onnx.load(str(light))
-    model.metadata_props.add(key=MADE_OF, value=fingerprint(whole))
+    model.metadata_props.add(key=MADE_OF, value=fingerprint(models))
     onnx.save(model, str(light))
 
 

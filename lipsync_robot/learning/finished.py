@@ -28,11 +28,13 @@ class Difference(NamedTuple):
     units: str
 
 
-def to_onnx(runs: list[Path], apc_run: Path, model: Path, precision: export.Precision, recording: Path) -> Difference:
+def to_onnx(
+    runs: list[Path], apc_run: Path, model: Path, precision: export.Precision, recording: Path, apc_model: Path | None = None
+) -> Difference:
     """runs: a folder of `train apc`, or some of `train audio2landmark` over apc_run, which will answer with their mean.
 
-    Writes model; an int8 one is tied to the model beside it, if that was made of the same runs and its name says so, and a
-    CPU will take it for that one (inference.light). Raises ExportError.
+    Writes model; an int8 one of audio2landmark is tied to apc_model and to the model beside it that its name names, if both
+    were made of the same runs, and a CPU will take it for these two (inference.light). Raises ExportError.
     """
     frames = LogMel()(files.read(recording))
     if not len(frames):
@@ -48,16 +50,18 @@ def to_onnx(runs: list[Path], apc_run: Path, model: Path, precision: export.Prec
             inputs, expected = _apc(runs[0], written, precision, mel)
         else:
             inputs, expected = _audio2landmark(runs, apc_run, written, precision, mel)
-        largest = _differs(written, inputs, expected)
+        by_itself = {"mel": mel} if precision == "int8" else inputs
+        largest = _differs(written, by_itself, expected)
         if not largest <= TOLERANCE[precision]:  # nor is NaN
             raise ExportError(
                 f"{runs[0]}: as {precision} it differs from torch by {largest:.2g} {UNITS[kind]} on {recording}, more than "
                 f"{TOLERANCE[precision]}: nothing was written. Choose a finer --precision, or train it anew."
             )
         whole = model.with_stem(model.stem.removesuffix("_int8"))
-        beside = precision == "int8" and whole != model and whole.is_file()
-        if beside and _differs(whole, inputs, expected) <= TOLERANCE["fp32"]:
-            export.tie(written, whole)
+        if precision == "int8" and whole != model and whole.is_file() and apc_model is not None and kind == "audio2landmark":
+            apart = _differs(apc_model, by_itself, inputs["features"]), _differs(whole, inputs, expected)
+            if max(apart) <= TOLERANCE["fp32"]:
+                export.tie(written, (apc_model, whole))
         model.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(written, model)
     return Difference(largest, UNITS[kind])
@@ -65,7 +69,7 @@ def to_onnx(runs: list[Path], apc_run: Path, model: Path, precision: export.Prec
 
 def _differs(model: Path, inputs: dict[str, Tensor], expected: Tensor) -> float:
     """The largest difference of any output of the model, hop by hop, from what torch makes of the whole."""
-    running = Network(model, ("cpu",), light=False)
+    running = Network(model, ("cpu",))
     hops = range(expected.shape[1])
     told = np.concatenate(
         [running(**{name: heard[:, i : i + 1].numpy() for name, heard in inputs.items()}) for i in hops], axis=1

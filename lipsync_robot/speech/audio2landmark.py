@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..audio.mel import FRAME_RATE, SAMPLE_RATE, LogMel, lookahead_s
-from ..inference import PROVIDERS, ModelError, Network
+from ..inference import PROVIDERS, ModelError, Network, light
 
 LARGEST_GAP_S = 0.1  # a longer hole in the sound starts a new utterance
 
@@ -22,8 +22,9 @@ class Audio2Landmark:
 
     def __init__(self, apc: Path, audio2landmark: Path, static: np.ndarray, providers: tuple[str, ...] = PROVIDERS) -> None:
         """apc, audio2landmark: ONNX models; static (468, 3) cm: the face that speaks, at rest. Raises inference.ModelError."""
-        self._apc = Network(apc, providers)
-        self._network = Network(audio2landmark, providers)
+        whole = light((apc, audio2landmark), providers)
+        self._apc = None if whole else Network(apc, providers)
+        self._network = whole or Network(audio2landmark, providers)
         try:
             self.lookahead = int(self._network.metadata["lookahead"])
         except (KeyError, ValueError) as error:
@@ -44,8 +45,8 @@ class Audio2Landmark:
     def reset(self) -> None:
         """Starts a new utterance: nothing of the last one is remembered."""
         self._mel = LogMel()
-        self._apc.reset()
-        self._network.reset()
+        for network in filter(None, (self._apc, self._network)):
+            network.reset()
         self._heard = 0  # samples
         self._frames = 0
         self._next_stamp: float | None = None
@@ -71,5 +72,7 @@ class Audio2Landmark:
 
     def step(self, mel: np.ndarray) -> np.ndarray:
         """mel (80,) dB, the next hop -> displacement (468, 3) cm of the face `lookahead` hops ago."""
-        frame = mel[None, None]
-        return self._network(features=self._apc(mel=frame), mel=frame)[0, 0]
+        heard = {"mel": mel[None, None]}
+        if self._apc:
+            heard["features"] = self._apc(**heard)
+        return self._network(**heard)[0, 0]
