@@ -76,8 +76,10 @@ class Network:
 
 
 def light(models: Sequence[Path], providers: tuple[str, ...] = PROVIDERS) -> Network | None:
-    """The int8 model that does by itself what these do one after another, NAME_int8.onnx beside the last of them; None where
-    there is none, or where more than a CPU is at hand, which spends most of a hop on fetching weights from memory."""
+    """NAME_int8.onnx beside the last of these models, if it was made of them: it does alone what they do one after another.
+
+    None where it was not, or where there is more than a CPU, which spends most of a hop on fetching weights and on calls.
+    """
     path = models[-1].with_stem(f"{models[-1].stem}_int8")
     if not all(model.is_file() for model in (path, *models)) or _available(providers, path) != [_FULL_NAME["cpu"]]:
         return None
