@@ -128,9 +128,6 @@ def export_run(
     model: Model,
     apc_run: Annotated[Path, typer.Option("--apc", help="The APC run under an audio2landmark run.")] = Path("runs/apc_phones"),
     precision: Annotated[Precision, typer.Option(help="Of the weights; fp16 is half the size, int8 a quarter.")] = "fp32",
-    apc_model: Annotated[
-        Path | None, typer.Option(help="The APC that an int8 model stands in for too: the one beside it, or the package's.")
-    ] = None,
     recording: Annotated[
         Path | None, typer.Option(help="Speech to compare the model with torch on; the package's if left out.")
     ] = None,
@@ -139,9 +136,7 @@ def export_run(
     from ..learning import finished
 
     heard = recording or resource("samples/avonlea.opus")
-    beside = model.with_name("apc.onnx")
-    under = apc_model or (beside if beside.is_file() else resource("models/apc.onnx"))
-    difference = finished.to_onnx(runs, apc_run, model, precision, heard, under)
+    difference = finished.to_onnx(runs, apc_run, model, precision, heard)
     console = Console(stderr=True, highlight=False)
     console.print(escape(f" differs from torch by at most {difference.largest:.1e} {difference.units} on {heard.name}"))
     console.print(escape(f" wrote {model} ({precision}, {model.stat().st_size / 1e6:.1f} MB)"))
@@ -164,7 +159,7 @@ def adapt(
 
 
 def _export_both(run: Path, model: Path, apc_run: Path) -> None:
-    """Beside the model, the one that a CPU takes for it and the package's APC."""
+    """The model, and beside it the one that a CPU takes for it and APC."""
     export_run([run], model, apc_run)
     export_run([run], model.with_stem(f"{model.stem}_int8"), apc_run, "int8")
 

@@ -38,7 +38,7 @@ UPPER_LIDS, LOWER_LIDS = [159, 386], [145, 374]  # their edges' midpoints, right
 ROBOT = LIPS + EYE_RIGHT + EYE_LEFT + BROW_RIGHT + BROW_LEFT + LOWER_OVAL
 ROBOT_POINTS = len(ROBOT)
 assert ROBOT_POINTS == 113 == len(set(ROBOT))
-_ROBOT_ROWS = np.array(ROBOT)
+_ROBOT_ROWS = np.array(ROBOT)  # a list would be made one for every face
 
 # Rows of a (113, 2) array of robot landmarks, by region of the face.
 REGIONS = {

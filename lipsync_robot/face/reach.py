@@ -57,7 +57,7 @@ class SelfModel:
             square = slope.T @ slope + self._alike
             self._commands = within(square, square @ before + slope.T @ (wish - face), before)
             self._face, self._slope = self._made(self._commands)
-            beside = face + slope @ (self._commands - before) - self._face  # where faces moved in proportion to their motors
+            beside = face + slope @ (self._commands - before) - self._face  # 0 if faces moved in proportion to their motors
             if beside @ beside < SETTLED_CM**2:
                 break
         return self._face

@@ -13,6 +13,7 @@ from ..audio import files
 from ..audio.mel import LogMel
 from ..errors import BadInputError
 from ..inference import Network
+from ..resources import resource
 from . import apc, audio2landmark, export, fit, networks
 
 TOLERANCE: dict[export.Precision, float] = {"fp32": 1e-3, "fp16": 0.01, "int8": 0.1}  # of any output at any hop
@@ -28,13 +29,11 @@ class Difference(NamedTuple):
     units: str
 
 
-def to_onnx(
-    runs: list[Path], apc_run: Path, model: Path, precision: export.Precision, recording: Path, apc_model: Path | None = None
-) -> Difference:
+def to_onnx(runs: list[Path], apc_run: Path, model: Path, precision: export.Precision, recording: Path) -> Difference:
     """runs: a folder of `train apc`, or some of `train audio2landmark` over apc_run, which will answer with their mean.
 
-    Writes model; an int8 one of audio2landmark is tied to apc_model and to the model beside it that its name names, if both
-    were made of the same runs, and a CPU will take it for these two (inference.light). Raises ExportError.
+    Writes model. An int8 one of audio2landmark, NAME_int8.onnx, is tied to NAME.onnx and to APC, apc.onnx beside it or else the
+    package's, if both were made of the same runs: a CPU will take it for these (inference.light). Raises ExportError.
     """
     frames = LogMel()(files.read(recording))
     if not len(frames):
@@ -57,11 +56,12 @@ def to_onnx(
                 f"{runs[0]}: as {precision} it differs from torch by {largest:.2g} {UNITS[kind]} on {recording}, more than "
                 f"{TOLERANCE[precision]}: nothing was written. Choose a finer --precision, or train it anew."
             )
-        whole = model.with_stem(model.stem.removesuffix("_int8"))
-        if precision == "int8" and whole != model and whole.is_file() and apc_model is not None and kind == "audio2landmark":
-            apart = _differs(apc_model, by_itself, inputs["features"]), _differs(whole, inputs, expected)
-            if max(apart) <= TOLERANCE["fp32"]:
-                export.tie(written, (apc_model, whole))
+        above = model.with_stem(model.stem.removesuffix("_int8"))
+        if precision == "int8" and kind == "audio2landmark" and above != model and above.is_file():
+            beside = model.with_name("apc.onnx")
+            under = beside if beside.is_file() else resource("models/apc.onnx")
+            if max(_differs(under, by_itself, inputs["features"]), _differs(above, inputs, expected)) <= TOLERANCE["fp32"]:
+                export.tie(written, (under, above))
         model.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(written, model)
     return Difference(largest, UNITS[kind])

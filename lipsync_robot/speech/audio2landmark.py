@@ -45,8 +45,9 @@ class Audio2Landmark:
     def reset(self) -> None:
         """Starts a new utterance: nothing of the last one is remembered."""
         self._mel = LogMel()
-        for network in filter(None, (self._apc, self._network)):
-            network.reset()
+        if self._apc:
+            self._apc.reset()
+        self._network.reset()
         self._heard = 0  # samples
         self._frames = 0
         self._next_stamp: float | None = None

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 from lipsync_robot.audio.mel import BANDS, LogMel
 from lipsync_robot.errors import BadInputError
 from lipsync_robot.face.landmarks import CANONICAL
-from lipsync_robot.inference import Network, light
+from lipsync_robot.inference import MADE_OF, Network, light
 from lipsync_robot.learning.audio2landmark import digest
 from lipsync_robot.learning.finished import TOLERANCE, to_onnx
 from lipsync_robot.learning.networks import APC, Audio2Landmark
@@ -58,14 +58,14 @@ def runs(networks: tuple[APC, Audio2Landmark], tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="module")
 def models(runs: Path, recording: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """fp32/ and fp16/, each with apc.onnx and face.onnx; int8/ with those of float32, and face_int8.onnx in place of both."""
+    """fp32/ and fp16/, each with apc.onnx and face.onnx; int8/ with those of float32, and apc_int8.onnx and face_int8.onnx."""
     folder = tmp_path_factory.mktemp("models")
     for precision in PRECISIONS:
         apart = "fp32" if precision == "int8" else precision
         for name in ("apc", "face"):
             to_onnx([runs / name], runs / "apc", folder / precision / f"{name}.onnx", apart, recording)
-    light = folder / "int8/face_int8.onnx"
-    to_onnx([runs / "face"], runs / "apc", light, "int8", recording, light.with_name("apc.onnx"))
+    for name in ("apc", "face"):
+        to_onnx([runs / name], runs / "apc", folder / f"int8/{name}_int8.onnx", "int8", recording)
     return folder
 
 
@@ -100,12 +100,17 @@ def test_any_chunking_gives_the_same_faces(speaking, speech: np.ndarray, mel: np
 
 @pytest.mark.parametrize("name", ["apc", "face"])
 def test_a_coarser_precision_is_smaller_and_fits_the_same_robot(models: Path, name: str) -> None:
-    fp32, fp16 = (models / precision / f"{name}.onnx" for precision in ("fp32", "fp16"))
+    fp32, fp16, int8 = (models / file for file in (f"fp32/{name}.onnx", f"fp16/{name}.onnx", f"int8/{name}_int8.onnx"))
     assert fp32.stat().st_size > 1.5 * fp16.stat().st_size
-    a, b = onnx.load(fp32), onnx.load(fp16)
-    assert list(a.graph.input) == list(b.graph.input)
-    assert list(a.graph.output) == list(b.graph.output)
-    assert list(a.metadata_props) == list(b.metadata_props)
+    within = models / "fp16/apc.onnx" if name == "face" else None  # which the int8 one holds too
+    assert fp16.stat().st_size + (within.stat().st_size if within else 0) > int8.stat().st_size
+    for coarser in (fp16, int8):
+        a, b = onnx.load(fp32), onnx.load(coarser)
+        if not (within and coarser == int8):
+            assert list(a.graph.input) == list(b.graph.input)
+            assert list(a.graph.output) == list(b.graph.output)
+        assert list(a.graph.output)[:2] == list(b.graph.output)[:2]
+        assert list(a.metadata_props) == [each for each in b.metadata_props if each.key != MADE_OF]
 
 
 def test_a_cpu_takes_the_light_version_of_two_models_and_of_no_others(
@@ -128,13 +133,16 @@ def test_a_cpu_takes_the_light_version_of_two_models_and_of_no_others(
     other = says()  # what lies beside it was made of another APC
     assert 0 < np.abs(other - exact).max() < np.abs(lightly - exact).max()
     to_onnx([runs / "smaller"], runs / "smaller", apc, "fp32", recording)
-    to_onnx([runs / "face"], runs / "apc", lighter, "int8", recording, apc)  # so is this
+    to_onnx([runs / "face"], runs / "apc", lighter, "int8", recording)  # so is this
     assert light((apc, face), ("cpu",)) is None
 
 
 @pytest.mark.parametrize("name", ["audio2landmark", "audio2landmark_research"])
-def test_the_packages_models_have_light_versions(name: str) -> None:
-    assert light((resource("models/apc.onnx"), resource(f"models/{name}.onnx")), ("cpu",))
+def test_the_packages_models_have_light_versions(name: str, mel: np.ndarray) -> None:
+    models = resource("models/apc.onnx"), resource(f"models/{name}.onnx")
+    chosen, lighter = Speaking(*models, CANONICAL.vertices, ("cpu",)), light(models, ("cpu",))
+    assert lighter
+    assert (chosen.displacements(mel[:20]) == [lighter(mel=hop[None, None])[0, 0] for hop in mel[:20]]).all()
 
 
 @pytest.mark.parametrize(
