@@ -142,7 +142,10 @@ def table(console: Console, figures: Figures) -> None:
     speech, inverse, training = figures["speech"], figures["inverse"], figures["training"]
     console.print(f" speech network     {speech['real_time_factor']:.3f} of real time on one thread")
     if training:
-        console.print(f"                    {speech['streaming_vs_sliced']:.1f} x cheaper than over slices")
+        console.print(
+            f"                    {speech['streaming_vs_sliced']:.1f} x cheaper than over slices "
+            f"({speech['streaming_vs_sliced_float32']:.1f} x in float32)"
+        )
         console.print(f"                    {speech['onnx_vs_torch']:.1f} x cheaper than torch")
         console.print(f" inverse model      {inverse['speedup_vs_nearest_neighbour']:.1f} x faster than the nearest neighbour")
         console.print(f" preparing data     {training['prepared_pictures_per_s']:.0f} pictures/s a core")

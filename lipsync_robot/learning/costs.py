@@ -5,6 +5,7 @@ Costs do not depend on the weights, so that untrained networks of the shipped si
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,35 +22,39 @@ from .corpus import Recording, layout
 from .extraction import extract
 from .networks import APC, SLICE, Audio2Landmark
 
+ROUNDS, CALLS = 5, 40  # of calls, so that all alternatives share a machine's better and worse moments
+PRECISIONS: tuple[export.Precision, ...] = ("fp32", "int8")
 TRAINED_S = 4.0  # of steps that are timed
 BATCH, LENGTH = 64, 256  # sequences and hops of a training step, as config/train has them
 
 
-def seconds(act: Callable[[], object], times: int = 200) -> float:
-    """Of one call, the median; the first calls, which allocate, do not count."""
-    took = []
-    for _ in range(times + times // 10):
-        began = time.perf_counter()
-        act()
-        took.append(time.perf_counter() - began)
-    return float(np.median(took[times // 10 :]))
+def seconds(acts: dict[str, Callable[[], object]], times: int) -> dict[str, float]:
+    """Of one call of each, the median of all rounds; the first calls of a round, which find cold caches, do not count."""
+    took: dict[str, list[float]] = {name: [] for name in acts}
+    for _ in range(ROUNDS):
+        for name, act in acts.items():
+            for call in range(-times // 10, times):
+                began = time.thread_time()
+                act()
+                if call >= 0:
+                    took[name].append(time.thread_time() - began)
+    return {name: float(np.median(calls)) for name, calls in took.items()}
 
 
-def speech() -> dict[str, float]:
-    """Seconds a hop of the speech representation: by torch; by ONNX Runtime, carrying state; over a slice of 25 hops anew."""
+def speech(times: int = CALLS) -> dict[str, float]:
+    """Seconds a hop of the speech representation takes by torch and by ONNX Runtime, float32 and, as a CPU runs it, int8:
+    streaming, and sliced, which is over 25 hops anew each time."""
     torch.set_num_threads(1)
     network, hop = APC().eval(), torch.zeros(1, 1, BANDS)
     state = torch.zeros(network.gru.num_layers, 1, network.gru.hidden_size)
     with TemporaryDirectory() as folder, torch.no_grad():
-        streaming, sliced = Path(folder) / "streaming.onnx", Path(folder) / "sliced.onnx"
-        export.apc(network, streaming)
-        export.apc(network, sliced, hops=SLICE)
-        by_hop, by_slice = Network(streaming), Network(sliced)
-        return {
-            "torch": seconds(lambda: network(hop, state)),
-            "streaming": seconds(lambda: by_hop(mel=hop.numpy())),
-            "sliced": seconds(lambda: by_slice(mel=np.zeros((1, SLICE, BANDS), np.float32))),
-        }
+        acts: dict[str, Callable[[], object]] = {"torch": lambda: network(hop, state)}
+        for name, hops in (("streaming", 1), ("sliced", SLICE)):
+            for precision in PRECISIONS:
+                path = Path(folder) / f"{name}_{precision}.onnx"
+                export.apc(network, path, precision, hops)
+                acts[path.stem] = partial(Network(path, ("cpu",)), mel=np.zeros((1, hops, BANDS), np.float32))
+        return seconds(acts, times)
 
 
 def training() -> dict[str, float]:

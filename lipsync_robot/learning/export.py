@@ -45,25 +45,30 @@ class _HearsItself(_Hears):
         return *super().forward(features, mel, state), apc_state
 
 
-class _OneHop(nn.Module):
-    """A GRU's step, for one face, as matrix products: ONNX Runtime quantises those, and not its GRU."""
+class _ByProducts(nn.Module):
+    """A GRU for one face, hop by hop as matrix products: ONNX Runtime quantises those, and not its GRU."""
 
     def __init__(self, gru: nn.GRU) -> None:
         super().__init__()
         self.gru = gru
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """x (1, 1, inputs), state (layers, 1, units) -> (1, 1, units), next state."""
-        units, after = self.gru.hidden_size, []
-        weights = self.gru.all_weights
-        for (w_input, w_state, b_input, b_state), before in zip(weights, state.split(1), strict=True):
-            heard = (x @ w_input.T + b_input).split(units, -1)
-            known = (before @ w_state.T + b_state).split(units, -1)
-            reset, keep = (torch.sigmoid(heard[i] + known[i]) for i in (0, 1))
-            new = torch.tanh(heard[2] + reset * known[2])
-            x = new + keep * (before - new)
-            after.append(x)
+        """x (1, hops, inputs), state (layers, 1, units) -> (1, hops, units), next state."""
+        units, hops, after = self.gru.hidden_size, x.shape[1], []
+        for (w_input, w_state, b_input, b_state), known in zip(self.gru.all_weights, state.split(1), strict=True):
+            heard, w_known, steps = x @ w_input.T + b_input, w_state.T, [known]
+            for hop in heard.split(1, 1) if hops > 1 else [heard]:  # to split or join a single one would cost a call
+                steps.append(self._step(hop.split(units, -1), (steps[-1] @ w_known + b_state).split(units, -1), steps[-1]))
+            x = torch.cat(steps[1:], 1) if hops > 1 else steps[1]
+            after.append(steps[-1])
         return x, torch.cat(after)
+
+    @staticmethod
+    def _step(heard: Sequence[Tensor], known: Sequence[Tensor], before: Tensor) -> Tensor:
+        """heard, known: for the gates reset and keep and for what is new, (1, 1, units) each, as before -> the state after."""
+        reset, keep = (torch.sigmoid(heard[i] + known[i]) for i in (0, 1))
+        new = torch.tanh(heard[2] + reset * known[2])
+        return new + keep * (before - new)
 
 
 def apc(network: APC, path: Path, precision: Precision = "fp32", hops: int = 1) -> None:
@@ -139,10 +144,10 @@ def _inverse_of_a_matrix(graph: Any, square: Any) -> Any:
 
 
 def _unrolled(network: nn.Module) -> nn.Module:
-    """A copy whose GRUs are _OneHop."""
+    """A copy whose GRUs are _ByProducts."""
     network = copy.deepcopy(network)
     for module in list(network.modules()):
         for name, child in module.named_children():
             if isinstance(child, nn.GRU):
-                setattr(module, name, _OneHop(child))
+                setattr(module, name, _ByProducts(child))
     return network

@@ -14,9 +14,10 @@ from lipsync_robot.audio.mel import BANDS, LogMel
 from lipsync_robot.errors import BadInputError
 from lipsync_robot.face.landmarks import CANONICAL
 from lipsync_robot.inference import MADE_OF, Network, light
+from lipsync_robot.learning import costs, export
 from lipsync_robot.learning.audio2landmark import digest
 from lipsync_robot.learning.finished import TOLERANCE, to_onnx
-from lipsync_robot.learning.networks import APC, Audio2Landmark
+from lipsync_robot.learning.networks import APC, SLICE, Audio2Landmark
 from lipsync_robot.resources import resource
 from lipsync_robot.speech.audio2landmark import Audio2Landmark as Speaking
 
@@ -84,6 +85,17 @@ def test_the_robot_moves_as_torch_does(networks, speaking, mel: np.ndarray, prec
         batch = network(torch.cat([representation(heard)[0], representation.normalise(heard)], dim=-1))[0][0].numpy()
     assert np.ptp(batch, axis=0).max() > 10 * within_cm
     assert_allclose(speaking(precision).displacements(mel), batch, atol=within_cm)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_a_slice_is_heard_from_nothing_as_torch_hears_it(networks, mel: np.ndarray, tmp_path: Path, precision) -> None:
+    """What streaming is held against in `lipsync-robot bench`."""
+    representation, _ = networks
+    export.apc(representation, tmp_path / "slice.onnx", precision, SLICE)
+    network, heard = Network(tmp_path / "slice.onnx", ("cpu",)), mel[None, 50 : 50 + SLICE]
+    with torch.no_grad():
+        expected = representation(torch.from_numpy(heard))[0].numpy()
+    assert_allclose(network(mel=heard), expected, atol=TOLERANCE[precision])
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -202,3 +214,9 @@ def test_joined_runs_answer_with_their_mean(networks, runs: Path, recording: Pat
     assert_allclose(both.displacements(mel), expected, atol=1e-5)
     with pytest.raises(BadInputError, match="Only runs of `train audio2landmark` can be joined"):
         to_onnx([runs / "face", runs / "apc"], runs / "apc", tmp_path / "x.onnx", "fp32", recording)
+
+
+def test_what_a_hop_costs_otherwise() -> None:
+    took = costs.speech(times=3)
+    assert set(took) == {"torch", "streaming_fp32", "streaming_int8", "sliced_fp32", "sliced_int8"}
+    assert took["streaming_int8"] < took["sliced_int8"] and took["streaming_fp32"] < took["sliced_fp32"]
