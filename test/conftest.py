@@ -21,6 +21,7 @@ os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ["FASTDDS_BUILTIN_TRANSPORTS"] = "UDPv4"
 os.environ["XDG_RUNTIME_DIR"] = os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="lipsync-test-")
 os.environ.setdefault("MUJOCO_GL", "osmesa")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads wait for each other, busily, where other tests have their turn
 
 from lipsync_robot.audio import files
 from lipsync_robot.audio.mel import SAMPLE_RATE

@@ -1,6 +1,5 @@
 """`lipsync-robot bench`: how fast, how punctual and how cheap the stack is on this machine, beside its alternatives."""
 
-import json
 import os
 import statistics
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .files import room_for
+from .json_report import JsonReport, write_report
 from .usage import versions
 
 SHORTEST_S = 2.0
@@ -25,7 +25,7 @@ def bench(
         float, typer.Option(min=SHORTEST_S, help="Of speech that each run of the graph is measured over.")
     ] = 30.0,
     runs: Annotated[int, typer.Option(min=1, help="How often the graph is measured; figures are the median of all.")] = 3,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures here.")] = None,
+    json_file: JsonReport = None,
     report: Annotated[Path | None, typer.Option(help="Write a page of it, Markdown, with a picture beside it.")] = None,
 ) -> None:
     """How fast, punctual and cheap the stack is on this machine, beside its alternatives, measured in one go.
@@ -42,8 +42,7 @@ def bench(
     written = room_for(json_file, report)
     figures = measured(seconds, runs, lambda words: console.print(f" [dim]{words}[/dim]"))
     table(console, figures)
-    if json_file:
-        json_file.write_text(json.dumps(figures, indent=2) + "\n")
+    write_report(json_file, figures)
     if report:
         from .bench_report import write
 

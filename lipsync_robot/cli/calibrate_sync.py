@@ -1,6 +1,5 @@
 """`lipsync-robot calibrate sync`: how far lips and sound are apart, as a camera sees it, and the servos' lag that mends it."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -16,6 +15,7 @@ from ..motors import description
 from ..motors.rewrite import rewrite, with_setting
 from ..resources import resource
 from .files import room_for
+from .json_report import JsonReport, write_report
 from .robots import TWIN, Face, Inverse, Port, RobotOption, of_robot, robot_file
 from .speak import proved, run, say_stopped
 
@@ -54,7 +54,7 @@ def sync(
     camera_delay_ms: Annotated[
         float, typer.Option(min=0.0, max=500.0, help="The camera's own delay, from light to picture, where it is known.")
     ] = 0.0,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    json_file: JsonReport = None,
     config: Annotated[
         Path | None, typer.Option(envvar="LIPSYNC_CONFIG", help="Settings of all nodes, instead of the package's speak.yaml.")
     ] = None,
@@ -100,8 +100,7 @@ def sync(
         joints = measured(_by_joints(recorder, figures["face"]), due)
         result["joints"] = joints._asdict()
         console.print(f" by its joints   {joints}")
-    if json_file:
-        json_file.write_text(json.dumps(result, indent=2) + "\n")
+    write_report(json_file, result)
     for line in _stored(robot, described.servo_lag_s, lag):
         console.print(escape(f" {line}"))
     if lag > figures["playback_delay_s"] - figures["lookahead_s"] - MARGIN_S:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 from ..errors import BadInputError
 
+STDOUT = Path("-")
+
 
 def room_for(*paths: Path | None) -> list[Path]:
     """Makes the folders of files that are to be written -> those files. Raises BadInputError."""
-    wanted = [path for path in paths if path]
+    wanted = [path for path in paths if path and path != STDOUT]
     for path in wanted:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

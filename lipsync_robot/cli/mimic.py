@@ -1,6 +1,5 @@
 """`lipsync-robot mimic` and `coexpress`: the chain from camera to servos in one process, then the film and the report."""
 
-import json
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from ..errors import BadInputError
 from ..resources import resource
 from .files import room_for
+from .json_report import JsonReport, write_report
 from .robots import TWIN, Face, Inverse, Overrides, Port, RobotOption, of_robot, where
 from .usage import Usage
 
@@ -28,7 +28,6 @@ Person = Annotated[
     Path | None, typer.Option("--person", help="Their face, of `calibrate neutral`; learned on sight if left out.")
 ]
 Video = Annotated[Path | None, typer.Option(help="MP4 to write: person and twin side by side.")]
-Report = Annotated[Path | None, typer.Option("--json", help="Write the report here.")]
 Config = Annotated[
     Path | None, typer.Option(envvar="LIPSYNC_CONFIG", help="Settings of all nodes, instead of the package's mimic.yaml.")
 ]
@@ -42,7 +41,7 @@ def mimic(
     inverse: Inverse = None,
     face: Face = None,
     video: Video = None,
-    json_file: Report = None,
+    json_file: JsonReport = None,
     config: Config = None,
 ) -> None:
     """The face mirrors whoever is in front of the camera.
@@ -67,7 +66,7 @@ def coexpress(
     inverse: Inverse = None,
     face: Face = None,
     video: Video = None,
-    json_file: Report = None,
+    json_file: JsonReport = None,
     config: Config = None,
 ) -> None:
     """As mimic, and the face begins an expression before the person's has peaked.
@@ -108,8 +107,7 @@ def _mirror(
     from .mirror_report import report, table
 
     result = report(console, figures, usage, video, None if live else Path(source))
-    if json_file:
-        json_file.write_text(json.dumps(result, indent=2) + "\n")
+    write_report(json_file, result)
     table(console, result, written)
 
 

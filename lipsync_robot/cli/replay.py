@@ -1,6 +1,5 @@
 """`lipsync-robot replay`: a stage of a recorded run into the chain after it, live or without a clock."""
 
-import json
 import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +13,7 @@ from .. import bags
 from ..errors import BadInputError
 from ..resources import resource
 from .files import room_for
+from .json_report import JsonReport, write_report
 from .record import Namespace
 from .robots import TWIN, Face, Inverse, Overrides, Port, RobotOption, of_robot, where
 from .usage import Usage
@@ -41,7 +41,7 @@ def replay(
     face: Face = None,
     video: Annotated[Path | None, typer.Option(help="Film the twin into this MP4, with the sound of the bag.")] = None,
     record: Annotated[Path | None, typer.Option(help="Record what the chain answers as a bag, here.")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
+    json_file: JsonReport = None,
     config: Annotated[
         Path | None, typer.Option(envvar="LIPSYNC_CONFIG", help="Settings of all nodes, instead of the package's speak.yaml.")
     ] = None,
@@ -95,8 +95,7 @@ def replay(
         from .report import report, table  # only now: FaceMesh would double the memory that replaying takes
 
         result = {"stage": stage, **report(console, recorder, figures, usage, video), "frames": figures["played"]}
-    if json_file:
-        json_file.write_text(json.dumps(result, indent=2) + "\n")
+    write_report(json_file, result)
     table(console, result, written)
 
 

@@ -1,6 +1,5 @@
 """`lipsync-robot speak`: the whole chain from sound to servos in one process, then the film and the report."""
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from ..audio import files
 from ..errors import BadInputError
 from ..resources import resource
 from .files import room_for
+from .json_report import JsonReport, write_report
 from .robots import TWIN, Face, Inverse, Overrides, Port, RobotOption, of_robot, where
 from .usage import Usage
 
@@ -35,7 +35,7 @@ def speak(
     inverse: Inverse = None,
     face: Face = None,
     video: Annotated[Path | None, typer.Option(help="Film the twin into this MP4, with its sound.")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
+    json_file: JsonReport = None,
     config: Annotated[
         Path | None, typer.Option(envvar="LIPSYNC_CONFIG", help="Settings of all nodes, instead of the package's speak.yaml.")
     ] = None,
@@ -72,8 +72,7 @@ def speak(
     from .report import report, table  # only now: FaceMesh would double the memory that speaking takes
 
     result = report(console, recorder, figures, usage, video)
-    if json_file:
-        json_file.write_text(json.dumps(result, indent=2) + "\n")
+    write_report(json_file, result)
     table(console, result, written)
 
 

@@ -11,6 +11,8 @@ import click
 import typer
 from typer.core import TyperGroup
 
+from .json_report import Verb
+
 VERBS: dict[str, tuple[str, dict[str, str]]] = {  # what each is in which module, and the verbs of a group that lie elsewhere
     "speak": ("speak.speak", {}),
     "bringup": ("bringup.bringup", {}),
@@ -60,9 +62,9 @@ def _loaded(verb: str) -> click.Command:
     found = _found(where)
     group = found if isinstance(found, typer.Typer) else typer.Typer(add_completion=False)
     if group is not found:
-        group.command(verb)(found)
+        group.command(verb, cls=Verb)(found)
     for name, lies in elsewhere.items():
-        group.command(name)(_found(lies))
+        group.command(name, cls=Verb)(_found(lies))
     command = typer.main.get_command(group)
     command.name = verb
     return command

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lipsync_robot.cli.doctor import Finding, findings
+from lipsync_robot.cli.doctor import Finding, controller, findings
+from lipsync_robot.cli.robots import TWIN
 from lipsync_robot.nodes.loopback import heard_after
 from lipsync_robot.resources import resource
 from lipsync_robot.twin import rendering
@@ -92,29 +93,26 @@ def test_a_robot_that_is_described_wrongly_is_a_fault(tmp_path: Path) -> None:
 def test_a_controller_is_asked(name: str, tmp_path: Path) -> None:
     robot = resource(f"config/robots/{name}.yaml")
     board = VirtualController(robot, tmp_path / "port")
-    status, by_name = found("--robot", robot, "--port", board.port)
+    answer = controller(str(board.port), str(robot))
     board.close()
-    assert (status, by_name["controller"]) == (0, Finding("controller", "ok", f"{board.port} answers"))
+    assert answer == Finding("controller", "ok", f"{board.port} answers")
 
 
 def test_a_controllers_faults_are_warnings(tmp_path: Path) -> None:
     head = resource("config/robots/dynamixel_head.yaml")
     chain = VirtualController(head, tmp_path / "port")
     chain.inject("overload jaw")
-    status, by_name = found("--robot", head, "--port", chain.port)
+    answer = controller(str(chain.port), str(head))
     chain.close()
-    assert (status, by_name["controller"].state) == (0, "warning")
-    assert "jaw (ID 5): " in by_name["controller"].fact
+    assert answer.state == "warning"
+    assert "jaw (ID 5): " in answer.fact
 
 
 def test_a_board_that_does_not_notice_a_silent_host_is_a_warning(board: VirtualController) -> None:
-    for _ in range(5):  # its timeout is far longer than the description says, but not than a starved machine takes to start
-        status, by_name = found("--port", board.port)
-        if by_name["controller"].state != "ok":
-            break
-    assert (status, by_name["controller"].state) == (0, "warning")
-    assert "does not notice a silent host" in by_name["controller"].fact
-    assert "motors settings" in by_name["controller"].remedy
+    answer = controller(str(board.port), TWIN)
+    assert answer.state == "warning"
+    assert "does not notice a silent host" in answer.fact
+    assert "motors settings" in answer.remedy
 
 
 def test_a_port_without_a_controller_is_a_fault() -> None:
