@@ -11,7 +11,6 @@ import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 # Before anything imports rclpy or mujoco: no traffic leaves the machine, and parallel runs do not meet. The ports of domains
@@ -21,7 +20,10 @@ os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ["FASTDDS_BUILTIN_TRANSPORTS"] = "UDPv4"
 os.environ["XDG_RUNTIME_DIR"] = os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="lipsync-test-")
 os.environ.setdefault("MUJOCO_GL", "osmesa")
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads wait for each other, busily, where other tests have their turn
+# Before numpy and torch: threads of one sum wait for each other, busily, while other tests have their turn on the same cores.
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+
+import numpy as np
 
 from lipsync_robot.audio import files
 from lipsync_robot.audio.mel import SAMPLE_RATE
