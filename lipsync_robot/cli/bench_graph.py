@@ -40,6 +40,7 @@ CHAIN = ("motor_driver", "inverse_model", "retarget", "audio2landmark", "speaker
 STAGES = ("audio", "human/landmarks", "robot/landmarks", "motor/command", "motor/sent")
 SETTLED_S = 3.0  # after the first motion
 PATIENCE_S = 60.0
+LOOK_S = 0.01  # at the servos, before they move: to be heard of outside takes ROS 2 up to seconds more
 MOVED = 0.01  # of the range, from neutral
 PERIOD_S = 1 / FRAME_RATE
 PERCENTILES = {"p50": 50, "p95": 95, "p99": 99, "p999": 99.9, "max": 100}
@@ -65,7 +66,7 @@ class Heard:
 
     def __init__(self, node: Node, namespace: str, topics: tuple[str, ...], neutral: np.ndarray) -> None:
         self.first: dict[str, dict[int, int]] = {topic: {} for topic in topics}
-        self.moved: float | None = None  # s since the epoch
+        self.moved: float | None = None  # s since the epoch, as far as it was heard
         self._neutral = neutral
         for topic in topics:
             arrow = ARROWS[topic]
@@ -94,7 +95,7 @@ def measure(plan: Plan, seconds: float, lookahead_s: float) -> dict[str, Any]:
         executor.add_node(node)
         topics = STAGES if plan.stages else STAGES[-1:]
         heard = [Heard(node, namespace, topics, robot.neutral) for namespace in namespaces(plan)]
-        with running(plan) as (began, processes):
+        with running(plan) as (began, processes, boards):
 
             def listen(until: float) -> None:
                 while (left := until - time.monotonic()) > 0:
@@ -105,7 +106,10 @@ def measure(plan: Plan, seconds: float, lookahead_s: float) -> dict[str, Any]:
             while any(face.moved is None for face in heard):
                 if time.monotonic() > give_up:
                     raise BenchError(f"the robot did not move within {PATIENCE_S:.0f} s of being started.")
-                listen(time.monotonic() + 0.1)
+                listen(time.monotonic() + LOOK_S)
+                for face, board in zip(heard, boards, strict=False):
+                    if face.moved is None and np.abs(board.positions() - robot.neutral).max() > MOVED:
+                        face.moved = time.time()
             listen(time.monotonic() + SETTLED_S)
             start = time.time()
             listen(time.monotonic() + seconds)
@@ -197,12 +201,14 @@ def stages(first: dict[str, dict[int, int]], start: float, end: float, lookahead
 
 
 @contextmanager
-def running(plan: Plan) -> Iterator[tuple[float, dict[str, subprocess.Popen]]]:
-    """The graph, from its launch -> when that was, s since the epoch, and its processes by name."""
+def running(plan: Plan) -> Iterator[tuple[float, dict[str, subprocess.Popen], list[VirtualController]]]:
+    """The graph, from its launch -> when that was, s since the epoch, its processes by name, and the faces' servo controllers,
+    none where the twin has its own."""
     robot = resource("config/robots/twin.yaml")
     with tempfile.TemporaryDirectory(prefix="lipsync-bench-") as folder, ExitStack() as ends:
         speech = str(long_speech(Path(folder) / "speech.wav"))
         lines: dict[str, list[str]] = {}
+        boards: list[VirtualController] = []
         for i, namespace in enumerate(namespaces(plan)):
             overrides: dict[str, dict[str, Any]] = {
                 "motor_driver": {"playback_delay_s": 0.0} if plan.at_once else {},
@@ -211,7 +217,8 @@ def running(plan: Plan) -> Iterator[tuple[float, dict[str, subprocess.Popen]]]:
             }
             if not plan.twin:
                 port = Path(folder) / f"port_{i}"
-                ends.callback(VirtualController(robot, port).close)
+                boards.append(VirtualController(robot, port))
+                ends.callback(boards[-1].close)
                 overrides["motor_driver"]["port"] = str(port)
             lines |= commands(plan, namespace, ["twin"] * plan.twin + [*CHAIN], overrides)
         processes: dict[str, subprocess.Popen] = {}
@@ -219,7 +226,7 @@ def running(plan: Plan) -> Iterator[tuple[float, dict[str, subprocess.Popen]]]:
         began = time.time()
         for name, line in lines.items():
             processes[name] = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        yield began, processes
+        yield began, processes, boards
 
 
 def _end(processes: dict[str, subprocess.Popen]) -> None:
