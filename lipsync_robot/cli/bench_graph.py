@@ -40,7 +40,7 @@ CHAIN = ("motor_driver", "inverse_model", "retarget", "audio2landmark", "speaker
 STAGES = ("audio", "human/landmarks", "robot/landmarks", "motor/command", "motor/sent")
 SETTLED_S = 3.0  # after the first motion
 PATIENCE_S = 60.0
-LOOK_S = 0.01  # at the servos, before they move: to be heard of outside takes ROS 2 up to seconds more
+LOOK_S = 0.01  # at the servos, before they move: ROS 2 takes up to a second more until a motion is heard of outside
 MOVED = 0.01  # of the range, from neutral
 PERIOD_S = 1 / FRAME_RATE
 PERCENTILES = {"p50": 50, "p95": 95, "p99": 99, "p999": 99.9, "max": 100}
@@ -66,7 +66,7 @@ class Heard:
 
     def __init__(self, node: Node, namespace: str, topics: tuple[str, ...], neutral: np.ndarray) -> None:
         self.first: dict[str, dict[int, int]] = {topic: {} for topic in topics}
-        self.moved: float | None = None  # s since the epoch, as far as it was heard
+        self.moved: float | None = None  # s since the epoch, when it was first heard of, or seen at the servos before
         self._neutral = neutral
         for topic in topics:
             arrow = ARROWS[topic]

@@ -50,7 +50,7 @@ def _graph(figures: dict[str, Any]) -> str:
         f"""From the last sample that a pose is made of to the first byte on the wire, in ms, beyond
         {figures["lookahead_ms"]:.0f} ms of look-ahead. Jitter is the 99th percentile of how far poses are from 20 ms
         apart; missed is what came a period late, or never; CPU is of one core, while nobody listens from outside;
-        `starts` is from launch to the first motion, half a second of it on purpose."""
+        `starts` is from launch to the servos' first motion, with the twin to when it is heard of; half a second on purpose."""
     )
     table = [
         "| | p50 | p95 | p99 | p99.9 | max | jitter | missed / sent | CPU % | MB | starts, s |",
@@ -97,10 +97,11 @@ def _parts(figures: dict[str, Any]) -> str:
     table = ["| part | ms |", "|---|---|", *[f"| {name} | {took:.3f} |" for name, took in figures["ms"].items()]]
     told = f"The speech networks take {speech['real_time_factor']:.3f} of real time."
     if figures["training"]:
-        told += f""" A hop of APC that carries its state costs {speech["streaming_vs_sliced"]:.1f} times less than the
-        seeds' slice of 25 hops at the precision that a CPU runs, {speech["streaming_vs_sliced_float32"]:.1f} times in float32,
-        where it waits for its weights; and float32 by ONNX Runtime {speech["onnx_vs_torch"]:.1f} times less than by torch.
-        The inverse model is {inverse["speedup_vs_nearest_neighbour"]:.0f} times as fast as a nearest neighbour."""
+        told += f""" A hop of APC that carries its state costs {speech["streaming_vs_sliced"]:.1f} times less in the int8 that a
+        CPU runs than the seeds' slice of 25 hops in int8 or float32, whichever is cheaper; in float32
+        both, {speech["streaming_vs_sliced_float32"]:.1f} times less, and by ONNX Runtime {speech["onnx_vs_torch"]:.1f} times
+        less than by torch. The inverse model is {inverse["speedup_vs_nearest_neighbour"]:.0f} times as fast as a nearest
+        neighbour."""
     warm = _paragraph(
         """One thread, warm, the median of a call. In the graph, where a part runs once in 20 ms and finds the caches cold,
         it takes some two to four times as long."""

@@ -36,7 +36,7 @@ class Verb(TyperCommand):
         )
         if reports and OPTION in args:
             value = args.index(OPTION) + 1
-            if value == len(args) or args[value].startswith("--"):
+            if value == len(args) or (args[value].startswith("-") and args[value] != str(STDOUT)):
                 args.insert(value, str(STDOUT))
         return super().parse_args(ctx, args)
 

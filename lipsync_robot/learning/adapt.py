@@ -27,17 +27,17 @@ def first_seconds(data: clips.Clips, seconds: float) -> tuple[clips.Clips, clips
     return clips.Clips(data.places[:count]), clips.Clips(data.places[count:])
 
 
-def adapted(module: Audio2LandmarkTraining, data: clips.Clips, steps: int = STEPS) -> Audio2LandmarkTraining:
+def adapted(module: Audio2LandmarkTraining, data: clips.Clips) -> Audio2LandmarkTraining:
     """A copy of a trained module that has gone on learning from one person's clips alone."""
     if not len(data):
         raise BadInputError("There is no clip to adapt to. Prepare some seconds of video: lipsync-robot data prepare FOLDER")
     torch.manual_seed(0)
     module = copy.deepcopy(module).train()
     stretches = clips.Stretches(data, module.config.length, module.config.lookahead)
-    sampler = RandomSampler(stretches, replacement=True, num_samples=steps * BATCH)
+    sampler = RandomSampler(stretches, replacement=True, num_samples=STEPS * BATCH)
     optimizer = torch.optim.Adam(module.network.parameters(), LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.5 + 0.5 * math.cos(math.pi * step / steps))
-    for mel, face, weight in track(DataLoader(stretches, BATCH, sampler=sampler), "adapting", steps):
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.5 + 0.5 * math.cos(math.pi * step / STEPS))
+    for mel, face, weight in track(DataLoader(stretches, BATCH, sampler=sampler), "adapting", STEPS):
         loss = module.missed(module(augment.microphone(mel)), face, weight)
         optimizer.zero_grad()
         loss.backward()

@@ -93,23 +93,24 @@ def test_a_robot_that_is_described_wrongly_is_a_fault(tmp_path: Path) -> None:
 def test_a_controller_is_asked(name: str, tmp_path: Path) -> None:
     robot = resource(f"config/robots/{name}.yaml")
     board = VirtualController(robot, tmp_path / "port")
-    answer = controller(str(board.port), str(robot))
+    status, by_name = found("--robot", robot, "--port", board.port)
     board.close()
-    assert answer == Finding("controller", "ok", f"{board.port} answers")
+    assert (status, by_name["controller"]) == (0, Finding("controller", "ok", f"{board.port} answers"))
 
 
 def test_a_controllers_faults_are_warnings(tmp_path: Path) -> None:
     head = resource("config/robots/dynamixel_head.yaml")
     chain = VirtualController(head, tmp_path / "port")
     chain.inject("overload jaw")
-    answer = controller(str(chain.port), str(head))
+    status, by_name = found("--robot", head, "--port", chain.port)
     chain.close()
-    assert answer.state == "warning"
-    assert "jaw (ID 5): " in answer.fact
+    assert (status, by_name["controller"].state) == (0, "warning")
+    assert "jaw (ID 5): " in by_name["controller"].fact
 
 
 def test_a_board_that_does_not_notice_a_silent_host_is_a_warning(board: VirtualController) -> None:
-    answer = controller(str(board.port), TWIN)
+    assert found("--port", board.port)[0] == 0
+    answer = controller(str(board.port), TWIN)  # here: while the command starts, a starved board may well notice the silence
     assert answer.state == "warning"
     assert "does not notice a silent host" in answer.fact
     assert "motors settings" in answer.remedy

@@ -118,7 +118,7 @@ def test_identity_is_taken_off_people_never_met(robot: RobotFace, weights: Path,
     nothing_done, kept_in_reach, taken_off = [], [], []
     for stranger in STRANGERS:
         network = Mapping(weights, robot)
-        for true in babbled[:20]:
+        for true in babbled[:60]:
             seen = stranger(true)
             nothing_done.append(error(seen, true))
             kept_in_reach.append(error(robot.reachable(seen), true))
