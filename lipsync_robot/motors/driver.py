@@ -12,7 +12,8 @@ from .description import Robot
 from .guard import EASE_S, Guard
 from .schedule import Pose, Schedule
 
-FIRST_RETRY_S, LAST_RETRY_S = 0.1, 0.5  # between attempts to open the bus: back within a second of the device
+FIRST_RETRY_S, LAST_RETRY_S = 0.1, 0.25  # between attempts to open the bus
+BACK_S = 1.0  # a device that is there again is moved by then: an attempt that it came too late for, a pause, and one more
 REPEAT_S = 0.05  # between two frames of a face that keeps still: its controller may have missed one
 ASK_EVERY_S = 0.1  # how often the bus is asked how it is, which also tells it that the host lives
 PATIENCE = 5  # answers in a row that may be missing or damaged before the bus counts as gone
@@ -78,7 +79,7 @@ class Driver:
     @property
     def longest_way_home_s(self) -> float:
         """Seconds after which a driver that was told to end is at neutral, a reconnection included."""
-        return float(1 / self._robot.max_speed.min()) + EASE_S + 2 * LAST_RETRY_S + self._robot.timeout_s + ARRIVAL_S
+        return float(1 / self._robot.max_speed.min()) + EASE_S + BACK_S + self._robot.timeout_s + ARRIVAL_S
 
     @property
     def resting(self) -> bool:

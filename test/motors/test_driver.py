@@ -189,7 +189,7 @@ def test_a_device_that_is_not_there_is_not_tried_at_every_tick(robot: Robot) -> 
         raise BusError("no such port")
 
     run(Driver(robot, nowhere, now=0.0), 0.0, 10.0)
-    assert 10 < len(tried) < 30
+    assert 10 < len(tried) <= 10.0 / LAST_RETRY_S + 2  # the first pauses are shorter
 
 
 def test_one_lost_answer_ends_nothing_but_a_mute_bus_is_opened_anew(driver: Driver, servos: Servos) -> None:
@@ -357,7 +357,7 @@ def test_a_bus_that_opens_and_fails_again_is_not_opened_at_every_tick(robot: Rob
     driver.start()
     servos.read = servos.unreadable  # type: ignore[method-assign]
     run(driver, 0.0, 10.0)
-    assert 10 < servos.opened < 30
+    assert 10 < servos.opened <= 10.0 / LAST_RETRY_S + 2
 
 
 def test_an_answer_may_come_late(driver: Driver, servos: Servos) -> None:
