@@ -11,6 +11,7 @@ from launch.actions import DeclareLaunchArgument, Shutdown
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchDescription
 
@@ -29,7 +30,7 @@ def generate_launch_description() -> LaunchDescription:
         [
             *(DeclareLaunchArgument(name, default_value=value, description=says) for name, value, says in ARGUMENTS),
             _node("twin", condition=simulated),
-            _node("motor_driver", {"port": LaunchConfiguration("port")}),
+            _node("motor_driver", {"port": _text("port")}),
             _node("inverse_model"),
             _node("retarget"),
             _node("audio2landmark"),
@@ -37,6 +38,10 @@ def generate_launch_description() -> LaunchDescription:
             _node("say"),
         ]
     )
+
+
+def _text(name: str) -> ParameterValue:
+    return ParameterValue(LaunchConfiguration(name), value_type=str)  # a port is named, even by a number
 
 
 def _node(name: str, parameters: dict | None = None, condition: object = None) -> Node:

@@ -12,6 +12,7 @@ from launch.conditions import IfCondition, UnlessCondition
 from launch.event_handlers import OnProcessExit
 from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchDescription
 
@@ -31,13 +32,13 @@ ARGUMENTS = [
 def generate_launch_description() -> LaunchDescription:
     anticipate = [*_quoted("anticipate"), " == 'true'"]
     pictures = ("camera/image", PythonExpression([*_quoted("topic"), " or 'camera/image'"]))
-    camera = _node("camera", {"source": LaunchConfiguration("camera")}, UnlessCondition(_is_named("topic")))
+    camera = _node("camera", {"source": _text("camera")}, UnlessCondition(_is_named("topic")))
     seen = ("human/landmarks", PythonExpression(["'human/observed' if ", *anticipate, " else 'human/landmarks'"]))
     return LaunchDescription(
         [
             *(DeclareLaunchArgument(name, default_value=value, description=says) for name, value, says in ARGUMENTS),
             _node("twin", {}, IfCondition(PythonExpression([*_quoted("port"), " == 'twin'"]))),
-            _node("motor_driver", {"port": LaunchConfiguration("port")}),
+            _node("motor_driver", {"port": _text("port")}),
             _node("inverse_model"),
             _node("retarget"),
             _node("predictor", {}, IfCondition(PythonExpression(anticipate))),
@@ -56,6 +57,10 @@ def _quoted(name: str) -> list:
 
 def _is_named(name: str) -> PythonExpression:
     return PythonExpression(["bool(", *_quoted(name), ")"])
+
+
+def _text(name: str) -> ParameterValue:
+    return ParameterValue(LaunchConfiguration(name), value_type=str)  # a camera is named, even by its number
 
 
 def _node(name: str, parameters: dict | None = None, condition: object = None, remappings: list | None = None) -> Node:

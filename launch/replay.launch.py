@@ -37,7 +37,7 @@ def generate_launch_description() -> LaunchDescription:
         [
             *(DeclareLaunchArgument(name, default_value=value, description=says) for name, value, says in ARGUMENTS),
             _node("twin", {}, IfCondition(PythonExpression([*_quoted("port"), " == 'twin'"]))),
-            _node("motor_driver", {"port": LaunchConfiguration("port")}),
+            _node("motor_driver", {"port": _text("port")}),
             _node("inverse_model", {}, _stage_among("audio", "human", "robot")),
             _node("retarget", {}, _stage_among("audio", "human")),
             _node("audio2landmark", {}, _stage_among("audio")),

@@ -12,6 +12,7 @@ from launch.conditions import IfCondition
 from launch.event_handlers import OnProcessExit
 from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchDescription
 
@@ -28,12 +29,12 @@ ARGUMENTS = [
 
 def generate_launch_description() -> LaunchDescription:
     recording = IfCondition(PythonExpression(["bool(", *_quoted("file"), ")"]))
-    audio_file = _node("audio_file", {"file": LaunchConfiguration("file")}, recording)
+    audio_file = _node("audio_file", {"file": _text("file")}, recording)
     return LaunchDescription(
         [
             *(DeclareLaunchArgument(name, default_value=value, description=says) for name, value, says in ARGUMENTS),
             _node("twin", {}, IfCondition(PythonExpression([*_quoted("port"), " == 'twin'"]))),
-            _node("motor_driver", {"port": LaunchConfiguration("port")}),
+            _node("motor_driver", {"port": _text("port")}),
             _node("inverse_model"),
             _node("retarget"),
             _node("audio2landmark"),
@@ -49,6 +50,10 @@ def generate_launch_description() -> LaunchDescription:
 
 def _quoted(name: str) -> list:
     return ["r'''", LaunchConfiguration(name), "'''"]
+
+
+def _text(name: str) -> ParameterValue:
+    return ParameterValue(LaunchConfiguration(name), value_type=str)  # a recording may be called 2026
 
 
 def _node(name: str, parameters: dict | None = None, condition: object = None) -> Node:

@@ -35,6 +35,7 @@ SELDOM_S, LATEST_S = 0.08, 0.1  # between two looks at these: where something el
 LOOK_S = 0.05  # between two looks at who listens: each costs as much as handing over several messages
 FAST_NS = 20_000_000  # timers of this period, or a shorter one, are served between the hops of a chain of nodes too
 SLOW_NS = 1_000_000_000  # timers of this period, or a longer one, may come as late as what is looked at seldom
+TASKS_COME_BACK = hasattr(Executor, "_call_task_in_next_spin")  # by themselves, when they can go on: since Jazzy's rclpy 7.1.9
 EVENTS_EVERY_S = 0.5  # a topic's two ends do not fit together, and the like: worth a warning, not a place in every wait
 
 
@@ -82,7 +83,7 @@ class TurnExecutor(Executor):
         self._waitables: list[Waitable] = []
         self._events: list[Waitable] = []
         self._fast: list[Timer] = []
-        self._tasks: list[tuple[Task, Any, Any]]
+        self._unfinished: deque[Task] = deque()
         super().__init__(**options)
 
     def wake(self) -> None:
@@ -138,11 +139,12 @@ class TurnExecutor(Executor):
             ("guard_condition", self._take_guard_condition),
         ):
             for entity in self._ready(kind):
-                self._make_handler(entity, None, take)
+                self._begin(take(entity))
         for waitable in waitables:
             if waitable.is_ready(self._set):
-                self._make_handler(waitable, None, self._take_waitable)
-        self._go_on()
+                self._begin(self._take_waitable(waitable))
+        for _ in range(len(self._unfinished)):
+            self._go_on(self._unfinished.popleft())
 
     def spin_once_until_future_complete(self, future: Any, timeout_sec: Any = None) -> None:
         self.spin_once(getattr(timeout_sec, "timeout", timeout_sec))
@@ -220,17 +222,28 @@ class TurnExecutor(Executor):
         entities = self._entities[kind]
         return [entities[pointer] for pointer in self._set.get_ready_entities(kind) if pointer in entities]
 
-    def _go_on(self) -> None:
-        """What services, actions and the answers to a client have to do: as rclpy has it, steps that may await others."""
-        with self._tasks_lock:
-            tasks, self._tasks = self._tasks, []
-        for task, entity, node in tasks:
-            task()
-            if task.done():
-                task.result()  # raises what it raised
-            elif not task.cancelled():
-                with self._tasks_lock:
-                    self._tasks.append((task, entity, node))
+    def create_task(self, callback: Any, *args: Any, **kwargs: Any) -> Task:
+        """As any executor's: it begins in the next turn."""
+        task = Task(callback, args, kwargs, executor=self)
+        self._call_task_in_next_spin(task)
+        return task
+
+    def _call_task_in_next_spin(self, task: Task) -> None:
+        """Newer tasks ask for it by this name when they have to go on."""
+        self._unfinished.append(task)
+        super().wake()
+
+    def _begin(self, work: Callable[[], Any] | None) -> None:
+        """What a service, an action or a client's answer has to do: as rclpy has it, a coroutine, which may await others."""
+        if work is not None:
+            self._go_on(Task(work, executor=self))
+
+    def _go_on(self, task: Task) -> None:
+        task()
+        if task.done():
+            task.result()  # raises what it raised
+        elif not (task.cancelled() or TASKS_COME_BACK):
+            self._unfinished.append(task)
 
 
 def new_executor(**options: Any) -> Executor:

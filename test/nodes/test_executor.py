@@ -213,3 +213,22 @@ def test_a_service_and_a_slow_timer_have_their_turn_however_often_something_else
     assert [answer.result().message for answer in answers] == ["yes"] * 3
     assert [value.bool_value for value in told.result().values] == [False]
     served.until(lambda: len(ticks) == 2)
+
+
+def test_a_service_may_wait_for_another_one_and_what_a_task_raises_ends_the_spinning(served: Served) -> None:
+    async def pass_on(request: Trigger.Request, _: Trigger.Response) -> Trigger.Response:
+        return await inner.call_async(request)  # type: ignore[no-any-return]
+
+    async def fail() -> None:
+        raise ValueError("no such face")
+
+    served.node.create_service(Trigger, "inner", lambda _, answer: Trigger.Response(message="yes"))
+    served.node.create_service(Trigger, "outer", pass_on)
+    inner, outer = (served.node.create_client(Trigger, name) for name in ("inner", "outer"))
+    served.until(lambda: inner.service_is_ready() and outer.service_is_ready())
+    answer = outer.call_async(Trigger.Request())
+    served.until(answer.done)
+    assert answer.result().message == "yes"
+    served.executor.create_task(fail)
+    with pytest.raises(ValueError, match="no such face"):
+        served.until(lambda: False)

@@ -35,7 +35,13 @@ def launched(file: str, *arguments: str) -> list[str]:
 @pytest.mark.parametrize(
     ("file", "argument", "verb", "nodes", "played"),
     [
-        ("speak.launch.py", "file", ["speak"], {"audio_file", "audio2landmark", "speaker"}, ("a.wav", "sine=duration=60")),
+        (
+            "speak.launch.py",
+            "file",
+            ["speak"],
+            {"audio_file", "audio2landmark", "speaker"},
+            ("take #2: a.wav", "sine=duration=60"),
+        ),
         (
             "mimic.launch.py",
             "camera",
@@ -86,6 +92,16 @@ def test_the_command_starts_what_its_launch_file_starts(
     composed = graph([COMMAND, *verb, str(path)])
     assert set(composed) == wanted
     assert graph(launched(file, f"{argument}:={path}")) == composed
+
+
+def test_a_camera_is_named_by_its_number(ear, parameters) -> None:
+    process = subprocess.Popen(launched("mimic.launch.py", "camera:=0"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        assert ear.until(lambda: "camera" in ear.node.get_node_names() or process.poll() is not None)
+        assert parameters("camera").get("source") == ["0"]
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
 
 
 def test_speaks_a_file_and_ends_by_itself(make_sound, patient: Path) -> None:
