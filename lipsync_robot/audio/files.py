@@ -76,9 +76,10 @@ def decode(path: Path) -> Iterator[np.ndarray]:
         raise AudioFileError(f"{path}: its audio track is empty. Give a recording that holds sound.")
 
 
-def read(path: Path) -> np.ndarray:
-    """The whole file, (n,) float32 in -1..1 at 16 kHz mono. Raises AudioFileError."""
-    return np.concatenate(list(decode(path)))
+def read(path: Path, begin_s: float = 0.0) -> np.ndarray:
+    """The file from a moment on, (n,) float32 in -1..1 at 16 kHz mono; silence before its beginning. Raises AudioFileError."""
+    samples, begin = np.concatenate(list(decode(path))), round(begin_s * SAMPLE_RATE)
+    return np.pad(samples[max(0, begin) :], (max(0, -begin), 0))
 
 
 def decode_pipe(source: IO[bytes], name: str, rate: int | None = None) -> Iterator[np.ndarray]:

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -22,6 +21,7 @@ from rich.markup import escape
 from ..errors import LipsyncError
 from ..resources import resource
 from .robots import TWIN, robot_file
+from .usage import installed, version
 
 State = Literal["ok", "warning", "fault"]
 COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
@@ -101,13 +101,11 @@ def packages() -> Finding:
     pins = [pin for pin in pins if pin.marker is None or pin.marker.evaluate()]
     missing, other = [], []
     for pin in pins:
-        try:
-            version = metadata.version(pin.name)
-        except metadata.PackageNotFoundError:
+        build, number = installed(pin.name) or ("", "")
+        if not build:
             missing.append(pin.name)
-            continue
-        if not pin.specifier.contains(version):
-            other.append(f"{pin.name} {version} instead of {pin.specifier}")
+        elif build == pin.name and not pin.specifier.contains(number):  # another build has versions of its own
+            other.append(f"{pin.name} {number} instead of {pin.specifier}")
     if missing:
         return Finding("packages", "fault", f"not installed: {', '.join(missing)}", "Run: make setup")
     if other:
@@ -124,7 +122,7 @@ def ros_2() -> Finding:
         remedy = "Run: make setup. With a ROS 2 of your own: source it, and build this package with colcon."
         return Finding("ROS 2", "fault", f"cannot be loaded: {error}", remedy)
     distribution = os.environ.get("ROS_DISTRO", "from PyPI")
-    fact = f"{distribution}, rclpy {metadata.version('rclpy')}, {rclpy.get_rmw_implementation_identifier()}"
+    fact = f"{distribution}, rclpy {version('rclpy')}, {rclpy.get_rmw_implementation_identifier()}"
     took = heard_after(NO_DISCOVERY_S)
     if took is None:
         remedy = "ROS 2 needs UDP on the loopback interface: does a firewall or a container block it?"

@@ -106,6 +106,10 @@ def _mirror(
         raise KeyboardInterrupt
     from .mirror_report import report, table
 
+    if video and len(figures["nodes"]["witness"].moments) < 2:
+        console.print(" no film: the camera gave less than two pictures")
+        written.remove(video)
+        video = None
     result = report(console, figures, usage, video, None if live else Path(source))
     write_report(json_file, result)
     table(console, result, written)

@@ -40,8 +40,8 @@ def report(console: Console, figures: dict[str, Any], usage: Usage, film: Path |
         "peak_rss_mb": round(usage.peak_rss_mb, 1),
         "versions": versions(),
     }
-    witness = nodes.get("witness")
-    if film is not None and len(witness.moments) > 1:
+    if film is not None:
+        witness = nodes["witness"]
         sound = _sound(source, len(witness.moments))
         joint_moments, positions = nodes["recorder"].joints()
         with console.status(" filming") as status:
@@ -86,7 +86,8 @@ def _sound(source: Path | None, pictures: int) -> np.ndarray:
     """The film's own, (n,) int16; silence where there is none."""
     try:
         if source is not None and source.is_file():
-            return np.rint(files.read(source) * (files.FULL_SCALE - 1)).astype(np.int16)
+            samples = files.read(source, video.after_sound_s(source))
+            return np.rint(samples * (files.FULL_SCALE - 1)).astype(np.int16)
     except files.AudioFileError:
         pass  # a film without sound is a film
     return np.zeros(pictures * SAMPLE_RATE // side_by_side.FRAME_RATE, np.int16)

@@ -1,10 +1,12 @@
 """What a run costs this process, and what its figures depend on."""
 
+import contextlib
 import platform
 import resource
 import time
 from importlib import metadata
 
+OTHER_BUILDS = {"onnxruntime": ("onnxruntime-gpu",)}  # of the same modules; a Jetson's belongs to its JetPack
 PACKAGES = ("av", "mediapipe", "mujoco", "numpy", "onnxruntime", "pyserial", "rclpy")
 
 
@@ -23,4 +25,18 @@ class Usage:
 
 def versions() -> dict[str, str]:
     """Of what a run's figures depend on."""
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}}
+    return {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}
+
+
+def version(package: str) -> str:
+    """In words: what is installed may be another build of the package, or nothing."""
+    build, number = installed(package) or ("", "not installed")
+    return number if build in (package, "") else f"{build} {number}"
+
+
+def installed(package: str) -> tuple[str, str] | None:
+    """Name and version of the package or of another build of it."""
+    for build in (package, *OTHER_BUILDS.get(package, ())):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            return build, metadata.version(build)
+    return None

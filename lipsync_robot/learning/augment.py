@@ -15,13 +15,6 @@ def tempo(length: int) -> np.ndarray:
     return np.arange(length) * speed
 
 
-def sampled(series: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """series (hops, ...) at moments (n,) within it -> (n, ...) float32, linearly between hops."""
-    before = np.minimum(at.astype(int), len(series) - 2)
-    share = (at - before).reshape(-1, *[1] * (series.ndim - 1)).astype(np.float32)
-    return series[before].astype(np.float32) * (1 - share) + series[before + 1].astype(np.float32) * share
-
-
 def room(mel: Tensor) -> Tensor:
     """mel (batch, time, 80) dB -> two in five of them with a tail of reverberation, up to 100 ms a decade of power."""
     batch = len(mel)

@@ -22,6 +22,7 @@ from ..errors import BadInputError
 from ..face.profile import closed_mouth
 from . import augment, shards
 from .corpus import Row, split_of, table
+from .resampling import resample, sampled
 
 REMEMBERED = 1200  # clips, so that a small corpus is read once: about 1 GB of three-second ones
 LOUD_DB = 35.0  # a frame within this of the clip's loudest is speech
@@ -120,12 +121,6 @@ def _place(prepared: Path, entry: shards.Entry, row: Row | None) -> Place:
     return Place(prepared, shard, entry.offset, entry.size, entry.name, person, hops, leads, entry.start_s)
 
 
-def resample(faces: np.ndarray, moments: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """faces (n, 468, 3) at moments (n,) s -> (m, 468, 3) at wanted (m,) s, linearly; the ends are held."""
-    at = np.clip(np.interp(wanted, moments, np.arange(len(moments))), 0, len(moments) - 1)
-    return augment.sampled(faces, at)
-
-
 def loudness(mel: np.ndarray) -> np.ndarray:
     """mel (hops, 80) dB -> (hops,) dB below the clip's loudest, which is its 98th percentile."""
     level = 10 * np.log10(np.mean(10 ** (mel / 10), axis=1))
@@ -188,12 +183,12 @@ class Stretches(Dataset[tuple[Tensor, Tensor, Tensor]]):
         at += int(torch.randint(max(1, last - int(at[-1])), ()))
         weight = (at <= last).astype(np.float32)
         at = np.minimum(at, last)
-        face = augment.sampled(motion, at)
+        face = sampled(motion, at)
         late = self._lookahead
         if late:
             face = np.concatenate([np.zeros_like(face[:late]), face[:-late]])
             weight = np.concatenate([np.zeros_like(weight[:late]), weight[:-late]])
-        return torch.from_numpy(augment.sampled(mel, at)), torch.from_numpy(face), torch.from_numpy(weight)
+        return torch.from_numpy(sampled(mel, at)), torch.from_numpy(face), torch.from_numpy(weight)
 
     def person_weights(self, power: float) -> list[float]:
         """Draw probability of each clip, so that a person with n hops counts as n ** power instead of n."""

@@ -21,6 +21,7 @@ from ..vision import video
 from ..vision.facemesh import FaceCounter, FaceMesh
 from . import cleaning
 from .corpus import Layout, Recording
+from .resampling import resample
 from .shards import Clip, Entry
 
 COUNT_EVERY_S = 1.0  # the pictures in which a second face is looked for
@@ -56,13 +57,15 @@ def extract(recording: Recording, layout: Layout, limits: cleaning.Limits) -> tu
             return entry._replace(dropped="turned away"), None
         if entry.shakiness_deg >= limits.shakiness_deg:
             return entry._replace(dropped="head moves too much"), None
-        samples = files.read(layout.sound(recording.name))
+        sound = layout.sound(recording.name)
+        samples = files.read(sound, video.after_sound_s(path) if sound == path else 0.0)
         mel = LogMel()(samples[round(start * SAMPLE_RATE) : round((start + span + 1 / rate) * SAMPLE_RATE)])
         if len(mel) < cleaning.SHORTEST_S * FRAME_RATE:
             return entry._replace(dropped=f"sound for less than {cleaning.SHORTEST_S:g} s"), None
     except BadInputError as error:
         return entry._replace(dropped=f"unreadable: {error}"), None
-    clip = Clip(np.array([face.points for face in seen], np.float32), rate, mel)
+    points = np.array([face.points for face in seen], np.float32)
+    clip = Clip(resample(points, moments - start, np.arange(len(seen)) / rate), rate, mel)  # telephones film at a varying rate
     lead = picture_lead(clip)
     return entry._replace(picture_leads_ms=1000 * lead.seconds, picture_leads_r=lead.correlation), clip
 

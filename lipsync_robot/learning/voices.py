@@ -9,6 +9,7 @@ from torch.utils.data import Dataset
 
 from ..errors import BadInputError
 from . import augment, phones
+from .resampling import sampled
 from .sound import phones_of
 
 
@@ -44,7 +45,7 @@ class Sequences(Dataset[tuple[Tensor, Tensor]]):
         at = start + np.arange(self._length, dtype=float)
         if self._varied:
             at = start + int(torch.randint(self._length, ())) + augment.tempo(self._length)
-        mel = augment.sampled(self._packs[pack], at)
+        mel = sampled(self._packs[pack], at)
         known = self._phones[pack]
         spoken = np.full(self._length, phones.UNKNOWN) if known is None else known[np.round(at).astype(int)]
         return torch.from_numpy(mel), torch.from_numpy(spoken.astype(np.int64))

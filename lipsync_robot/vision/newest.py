@@ -79,11 +79,12 @@ def live(source: str) -> Iterator[Seen]:
 
 
 def played(films: Iterable[Frames]) -> Iterator[Seen]:
-    """Films, one after the other, each picture at its moment in real time."""
-    begin = time.time()
+    """Films, one after the other, each picture at its moment in real time: time begins when the first one is there."""
+    begin = 0.0
     for film in films:
         moments = [0.0]
         for moment, picture in film:
+            begin = begin or time.time()
             moments = [moments[-1], moment]
             ahead = begin + moment - time.time()
             if ahead >= -LATE_S:

@@ -26,9 +26,25 @@ def frames(path: Path) -> Frames:
                 if frame.time is None:
                     raise VideoFileError(f"{path}: its pictures have no time stamps. Re-encode the file.")
                 first = frame.time if first is None else first
-                yield frame.time - first, frame.to_ndarray(format="rgb24")
+                yield frame.time - first, _upright(frame)
         except av.FFmpegError as error:
             raise VideoFileError(f"{path}: the picture breaks off ({error.strerror}). Re-encode the file.") from error
+        if first is None:
+            raise VideoFileError(f"{path}: its video track is empty. Give a film that holds pictures.")
+
+
+def _upright(frame: av.VideoFrame) -> np.ndarray:
+    """As players show it: a telephone that is held upright films on its side, and says so."""
+    picture = frame.to_ndarray(format="rgb24")
+    return np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90))) if frame.rotation else picture
+
+
+def after_sound_s(path: Path) -> float:
+    """How much later its picture begins than its own sound, s; 0 where it has none. Raises VideoFileError."""
+    with opened(path) as container:
+        tracks = [*container.streams.video[:1], *container.streams.audio[:1]]
+        begins = [float((track.start_time or 0) * track.time_base) for track in tracks]
+    return begins[0] - begins[-1]
 
 
 def duration_s(path: Path) -> float | None:

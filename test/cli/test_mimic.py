@@ -44,6 +44,15 @@ def test_a_film_without_a_face_leaves_the_twin_at_rest(make_sound) -> None:
     assert "without a face" in ended.stderr
 
 
+def test_one_picture_makes_no_film_and_none_is_told_of(make_sound, tmp_path: Path) -> None:
+    still = make_sound("still.png", "-frames:v", "1", source="color=gray:size=320x240")
+    ended = run("mimic", "--camera", still.parent, "--video", tmp_path / "film.mp4", "--json", tmp_path / "run.json")
+    assert ended.returncode == 0, ended.stderr
+    assert "no film: the camera gave less than two pictures" in ended.stderr
+    assert f"wrote {tmp_path}/run.json" in ended.stderr.replace("\n", "")
+    assert not (tmp_path / "film.mp4").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

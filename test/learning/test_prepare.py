@@ -155,6 +155,29 @@ def test_frames_before_the_face_are_cut_off_with_their_sound(film: Path, edit) -
     assert np.abs(shorter.mel[1:] - clip.mel[hops + 1 :][: len(shorter.mel) - 1]).max() < 0.5  # dB
 
 
+def test_pictures_at_a_varying_rate_stay_at_their_moments(film: Path, tmp_path: Path) -> None:
+    fewer = ["-vf", "select='lt(t,1)+not(mod(n,2))'"]  # in its second half
+    subprocess.run(["ffmpeg", "-v", "error", "-i", film, *fewer, "-c:a", "copy", tmp_path / "varying.mkv"], check=True)
+    _, whole = one(film)
+    _, varying = one(tmp_path / "varying.mkv")
+    assert whole is not None and varying is not None
+    assert len(varying.landmarks) < 0.9 * len(whole.landmarks)
+    shown, same = (
+        np.interp(np.arange(0, 1.8, 0.02), np.arange(len(clip.landmarks)) / clip.frame_rate, aperture(clip.landmarks))
+        for clip in (whole, varying)
+    )
+    assert np.corrcoef(shown, same)[0, 1] > 0.95
+
+
+def test_a_film_that_begins_after_its_own_sound_keeps_to_it(film: Path, tmp_path: Path) -> None:
+    _, clip = one(film)
+    late = ["-itsoffset", "0.4", "-i", film, "-i", film, "-map", "0:v", "-map", "1:a"]
+    subprocess.run(["ffmpeg", "-v", "error", *late, "-c", "copy", tmp_path / "late.mkv"], check=True)
+    _, heard = one(tmp_path / "late.mkv")
+    assert clip is not None and heard is not None
+    assert np.abs(heard.mel[2:70] - clip.mel[22:90]).mean() < 0.5  # dB
+
+
 def test_where_the_face_vanishes_the_longest_stretch_is_kept(film: Path, edit) -> None:
     entry, clip = one(edit(film, "drawbox=t=fill:color=gray:enable='between(t,0.3,0.6)'"))
     assert clip is not None

@@ -65,6 +65,7 @@ def test_closing_ends_a_camera_that_never_ends() -> None:
     told.wait(3)
     newest.close()
     seen = newest.seen
+    assert not endless.wait(0.1)  # in which a hundred more would come
     assert newest.seen == seen
     endless.set()
 
