@@ -15,6 +15,7 @@ from rich.status import Status
 from ..errors import BadInputError
 from ..face.landmarks import POINTS, REGIONS, aperture
 from ..face.profile import HumanFace
+from .files import room_for
 
 if TYPE_CHECKING:
     from ..vision.camera import Camera
@@ -71,6 +72,7 @@ def neutral(
       lipsync-robot calibrate neutral --video me.mp4 --rest-only --output me.npz
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
+    room_for(output)
     if video is not None and camera is None:
         from ..vision.video import frames
 

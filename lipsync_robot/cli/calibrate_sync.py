@@ -101,7 +101,7 @@ def sync(
         result["joints"] = joints._asdict()
         console.print(f" by its joints   {joints}")
     write_report(json_file, result)
-    for line in _stored(robot, described.servo_lag_s, lag):
+    for line in stored(robot, twin, described.servo_lag_s, lag):
         console.print(escape(f" {line}"))
     if lag > figures["playback_delay_s"] - figures["lookahead_s"] - MARGIN_S:
         least = figures["lookahead_s"] + lag + MARGIN_S
@@ -147,10 +147,15 @@ def _by_joints(recorder: Any, face: str) -> Series:
     return Series(moments, np.array([aperture(landmarks(position, faces.named(face))) for position in positions]))
 
 
-def _stored(robot: str, before: float, lag: float) -> list[str]:
-    """Puts the lag into the robot's YAML -> what was done, in lines."""
+def stored(robot: str, twin: bool, before: float, lag: float) -> list[str]:
+    """Puts the lag into the robot's YAML, unless it is the twin's -> what was done, in lines."""
     lines = [f"servo_lag_s     {before:.3f} s -> {lag:.3f} s"]
     if robot == TWIN:
         return [*lines, "the twin's description belongs to the package: nothing was written"]
+    if twin:
+        return [
+            *lines,
+            f"the twin spoke in its place: nothing was written into {robot}. Name the robot's --port",
+        ]
     rewrite(robot_file(robot), lambda text: with_setting(text, "servo_lag_s", round(lag, 3)))
     return [*lines, f"wrote {robot}"]

@@ -1,4 +1,4 @@
-"""The .npz files that faces are kept in: read with one sentence for whatever is wrong with them."""
+"""The .npz files that faces are kept in: written, and read with one sentence for whatever is wrong with them."""
 
 import zipfile
 from collections.abc import Iterable
@@ -22,6 +22,13 @@ def read(path: Path, names: tuple[str, ...], remedy: str) -> dict[str, np.ndarra
     if missing:
         raise BadInputError(f"{path}: holds no {', '.join(missing)}: it is of another kind, or of an earlier version. {remedy}")
     return arrays
+
+
+def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """What read reads, under this very name: numpy would add a suffix to another. Makes its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        np.savez(file, **{name: array.astype(np.float32) for name, array in arrays.items()})
 
 
 def layers(arrays: dict[str, np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:

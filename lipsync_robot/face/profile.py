@@ -45,8 +45,7 @@ class HumanFace:
 
     def save(self, path: Path) -> None:
         """Writes an .npz that load reads."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, static=self.static.astype(np.float32), reach=self.reach.astype(np.float32))
+        archive.write(path, {"static": self.static, "reach": self.reach})
 
 
 def closed_mouth(faces: np.ndarray) -> np.ndarray:

@@ -40,9 +40,7 @@ class RobotFace:
 
     def save(self, path: Path) -> None:
         """Writes an .npz that load reads."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        arrays = {name: getattr(self, name) for name in self.KEPT} | archive.named(self.layers)
-        np.savez(path, **{name: array.astype(np.float32) for name, array in arrays.items()})
+        archive.write(path, {name: getattr(self, name) for name in self.KEPT} | archive.named(self.layers))
 
     def reachable(self, landmarks: np.ndarray) -> np.ndarray:
         """landmarks (113, 2) -> the nearest that the robot can do; NaN where one of them is not finite."""

@@ -141,5 +141,5 @@ def save(network: ExpressionMapping, path: Path) -> None:
             scale = norm.weight.data / torch.sqrt(norm.running_var + norm.eps)
             weight, bias = scale[:, None] * weight, scale * (bias - norm.running_mean) + norm.bias.data
         layers.append((weight.numpy(), bias.numpy()))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, static=network.static.numpy(), directions=network.directions.numpy(), **archive.named(layers))
+    kept = {"static": network.static.numpy(), "directions": network.directions.numpy()}
+    archive.write(path, kept | archive.named(layers))

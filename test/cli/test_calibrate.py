@@ -124,10 +124,10 @@ def test_a_video_makes_a_profile(grimaces: Path, tmp_path: Path) -> None:
 
 
 def test_of_mere_speech_only_the_rest_is_kept(grimaces: Path, tmp_path: Path) -> None:
-    ended = run("--video", grimaces, "--rest-only", "--output", tmp_path / "me.npz")
+    ended = run("--video", grimaces, "--rest-only", "--output", tmp_path / "me")
     assert ended.returncode == 0, ended.stderr
     assert "not looked for" in ended.stderr
-    assert np.isnan(HumanFace.load(tmp_path / "me.npz").reach).all()
+    assert np.isnan(HumanFace.load(tmp_path / "me").reach).all()  # under the very name that was given
 
 
 def test_a_mouth_that_is_never_closed_is_no_rest(tmp_path: Path) -> None:

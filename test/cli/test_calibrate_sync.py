@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from lipsync_robot.audio.mel import SAMPLE_RATE
-from lipsync_robot.cli.calibrate_sync import Offset, measured
+from lipsync_robot.cli.calibrate_sync import Offset, measured, stored
 from lipsync_robot.errors import BadInputError
 from lipsync_robot.face.landmarks import aperture
 from lipsync_robot.face.scores import Series
 from lipsync_robot.motors.description import Robot
 from lipsync_robot.motors.driver import Driver
 from lipsync_robot.motors.schedule import Pose
+from lipsync_robot.resources import resource
 from lipsync_robot.twin import rig
 from lipsync_robot.twin.in_process import SimulatedBus
 from lipsync_robot.twin.simulation import FaceSimulation, landmarks
@@ -86,6 +87,16 @@ def test_lips_that_do_something_else_have_no_offset(robot: Robot, poses: np.ndar
         measured(seen._replace(values=other), due)
     with pytest.raises(BadInputError, match="no face was seen"):
         measured(Series(np.empty(0), np.empty(0)), due)
+
+
+def test_what_the_twin_was_late_by_is_not_written_into_a_robots_description(tmp_path: Path) -> None:
+    described = tmp_path / "mine.yaml"
+    described.write_text(resource("config/robots/twin.yaml").read_text())
+    before = described.read_text()
+    assert "Name the robot's --port" in stored(str(described), True, 0.05, 0.125)[-1]
+    assert described.read_text() == before
+    assert stored(str(described), False, 0.05, 0.125)[-1] == f"wrote {described}"
+    assert "servo_lag_s: 0.125" in described.read_text()
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess:
