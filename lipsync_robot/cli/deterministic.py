@@ -12,7 +12,7 @@ from rich.progress import track
 from .. import bags
 from ..nodes.composed import composed
 from ..nodes.recorded import Recorded, answers, serialized
-from ..nodes.topics import ARROWS, STAGES, after
+from ..nodes.topics import ARROWS, STAGES, VOID, after
 from .robots import Overrides
 from .usage import versions
 
@@ -33,13 +33,17 @@ def replay(
     names = after(stage)
     with composed(list(names), settings, overrides) as composition:
         nodes = [composition.nodes[name] for name in names]
-        total = recorded.count + recorded.counted(COMMAND)
-        said_again = recorded.messages(recorded.name, COMMAND)
+        topics = {recorded.name, COMMAND, *[VOID] * (stage == "audio")}
+        total = sum(map(recorded.counted, topics))
+        said_again = recorded.messages(*topics)
         try:
             for said in track(said_again, " replaying", total=total, console=console, transient=True):
                 composition.heed()
                 if said.name == COMMAND:
                     then[_stamp(said.message)] = serialized(said)
+                    continue
+                if said.name == VOID:
+                    nodes[0].void.heed(said.message)
                     continue
                 for answer in answers(said, nodes):
                     data = serialized(answer)

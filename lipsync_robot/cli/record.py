@@ -21,7 +21,7 @@ def record(
     output: Annotated[Path, typer.Argument(metavar="BAG", help="Folder to write, which must not exist yet.")],
     storage: Annotated[Literal["mcap", "sqlite3"], typer.Option(help="How the messages are filed.")] = "mcap",
     topics: Annotated[
-        list[str] | None, typer.Option(help="Only this topic; may be repeated. All but pictures if left out.")
+        list[str] | None, typer.Option(help="Only this topic; may be repeated. All between sound and servos if left out.")
     ] = None,
     namespace: Namespace = "",
     duration: Annotated[float | None, typer.Option(min=0.1, help="End so many seconds after the first message.")] = None,

@@ -42,7 +42,7 @@ class Audio2LandmarkNode(common.Configured):
         )
         self._blinks = Blinks(params.blink_seed)
         self._faces = self.create_publisher(FaceLandmarks, "human/landmarks", common.MOTION)
-        self._void = Void(self, self.model.reset)
+        self.void = Void(self, self.model.reset)
         self.create_subscription(Audio, "audio", self._on_audio, common.SOUND)
 
     def condition(self) -> Condition:
@@ -58,7 +58,7 @@ class Audio2LandmarkNode(common.Configured):
             self.get_logger().error(f"sound at {message.sample_rate} Hz is ignored: send {SAMPLE_RATE} Hz", once=True)
             return
         stamp = common.seconds(message.header.stamp)
-        if stamp in self._void:
+        if stamp in self.void:
             return
         self.model.mouth_gain = self._params.mouth_gain
         samples = np.frombuffer(message.samples, np.int16) / np.float32(FULL_SCALE)

@@ -9,7 +9,7 @@ from .. import bags
 from . import common
 from .common import TO_MOTION, parameter
 from .recorded import Recorded, Said
-from .topics import ARROWS, STAGES
+from .topics import ARROWS, STAGES, VOID
 
 PERIOD_S = 0.002  # how late a message is at most while the machine keeps up
 LATEST_S = 0.1  # beyond it time stands still, as on a machine that was asleep: what was said is said, and not all at once
@@ -28,7 +28,8 @@ class Params:
 class BagPlayerNode(common.Configured):
     """Stamps move with the messages: everything keeps its distance in time. `finished` turns true after the last message.
 
-    At its own speed a later stage is played with the sound that it was for, which nobody but a loudspeaker heeds.
+    At its own speed a later stage is played with the sound that it was for, which nobody but a loudspeaker heeds, and with what
+    called that back.
     """
 
     def __init__(self) -> None:
@@ -39,7 +40,7 @@ class BagPlayerNode(common.Configured):
             raise common.ParameterError(
                 f"node bag_player: rate is {params.rate:g}, but sound has one speed. Leave it at 1, or play another stage."
             )
-        names = {recorded.name, *["audio"] * (params.rate == 1 and recorded.counted("audio") > 0)}
+        names = {recorded.name, *(name for name in ("audio", VOID) if params.rate == 1 and recorded.counted(name))}
         self._rest = recorded.messages(*names)
         self._next = next(self._rest, None)
         self.finished = False
@@ -74,9 +75,9 @@ class BagPlayerNode(common.Configured):
         self.finished = self._next is None
 
     def _publish(self, said: Said) -> None:
-        stamp = said.message.header.stamp
-        then = self._now(stamp.sec * bags.NS + stamp.nanosec)
-        said.message.header.stamp = Time(sec=then // bags.NS, nanosec=then % bags.NS)
+        header = getattr(said.message, "header", said.message)  # what voids sound is nothing but one
+        then = self._now(header.stamp.sec * bags.NS + header.stamp.nanosec)
+        header.stamp = Time(sec=then // bags.NS, nanosec=then % bags.NS)
         self._out[said.name].publish(said.message)
         self.played += said.name == self._name
 

@@ -8,7 +8,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 
 from .. import bags
 from ..errors import BadInputError
-from .topics import ARROWS, NEXT, STAGES
+from .topics import ARROWS, NEXT, STAGES, VOID
 
 
 class Said(NamedTuple):
@@ -38,7 +38,7 @@ class Recorded:
         self._counts = holds.counts
         self.count = self.counted(self.name)  # messages of the stage
         self.ends = holds.ends  # ns since the epoch, when the last message of the bag was recorded
-        for name in {self.name, "audio", "motor/command"}:
+        for name in {self.name, "audio", VOID, "motor/command"}:
             kind = holds.kinds.get(self._space + name, ARROWS[name].kind)
             if kind != ARROWS[name].kind:
                 raise BadInputError(f"{path}: holds {kind} on {self._space}{name}, where {ARROWS[name].kind} is expected.")

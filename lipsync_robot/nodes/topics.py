@@ -8,6 +8,7 @@ from rclpy.exceptions import InvalidTopicNameException
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.validate_topic_name import validate_topic_name
 from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import Header
 
 from lipsync_robot.msg import Audio, FaceLandmarks, MotorCommand, RobotLandmarks
 
@@ -30,19 +31,22 @@ class Arrow(NamedTuple):
         return bags.quality(self.quality.depth, self.quality.reliability == ReliabilityPolicy.RELIABLE)
 
 
+VOID = "audio/void"  # its stamp: sound before this moment is void
 ARROWS = {
     "audio": Arrow(Audio, SOUND),
+    VOID: Arrow(Header, MOTION),
     "human/landmarks": Arrow(FaceLandmarks, MOTION),
     "robot/landmarks": Arrow(RobotLandmarks, MOTION),
     "motor/command": Arrow(MotorCommand, MOTION),
     "motor/sent": Arrow(JointState, MOTION),
     "motor/measured": Arrow(JointState, MOTION),
+    "human/observed": Arrow(FaceLandmarks, MOTION),
     "camera/image": Arrow(Image, IMAGE),
     "twin/joints": Arrow(JointState, MOTION),
     "twin/image": Arrow(Image, IMAGE),
     "/diagnostics": Arrow(DiagnosticArray, QoSProfile(depth=10)),
 }
-USUAL = tuple(ARROWS)[:6]  # worth recording of any run
+USUAL = tuple(ARROWS)[:8]  # worth recording of any run
 STAGES = dict(zip(("audio", "human", "robot", "command"), ("audio", *TO_MOTION), strict=True))
 NEXT = dict(pairwise(STAGES.values()))
 ANSWER = ("audio2landmark", "retarget", "inverse_model")  # the nodes between the stages, in the same order

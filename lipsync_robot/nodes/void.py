@@ -6,8 +6,8 @@ from rclpy.node import Node
 from std_msgs.msg import Header
 
 from . import common
+from .topics import VOID
 
-TOPIC = "audio/void"  # its stamp: sound before this moment is void
 IN_FLIGHT_S = 10.0  # that sound may be on its way; whatever is older comes from a clock that was set back
 
 
@@ -18,12 +18,13 @@ class Void:
         """act: what the node does at once when sound is called back."""
         self._act = act
         self._until = 0.0
-        node.create_subscription(Header, TOPIC, self._on_void, common.MOTION)
+        node.create_subscription(Header, VOID, self.heed, common.MOTION)
 
     def __contains__(self, stamp: float) -> bool:
         """Whether what is stamped so (s since the epoch) was called back."""
         return 0 < self._until - stamp < IN_FLIGHT_S
 
-    def _on_void(self, message: Header) -> None:
+    def heed(self, message: Header) -> None:
+        """Sound before its stamp is void."""
         self._until = common.seconds(message.stamp)
         self._act()

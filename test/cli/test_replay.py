@@ -9,11 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builtin_interfaces.msg import Time
+from rclpy.serialization import serialize_message
+from std_msgs.msg import Header
 
 from lipsync_robot import bags
 from lipsync_robot.motors.description import Robot
+from lipsync_robot.nodes.topics import ARROWS, VOID
 from lipsync_robot.twin.controlled import VirtualController
 
+LOOKAHEAD = 2  # hops, of the models that ship
 COMMAND = str(Path(sys.prefix) / "bin" / "lipsync-robot")
 
 
@@ -43,6 +48,21 @@ def test_every_stage_gives_the_same_commands_bit_for_bit_each_time(bag: Path, an
     assert (recorded["commands"], recorded["absent"]) == (128, 0)
     assert recorded["most_different"] < 0.01  # it was recorded live, on a processor whose int8 arithmetic may round differently
     assert [figure["recorded"]["identical"] for figure in figures[3:]] == [128, 128]  # of what was written by a replay
+
+
+def test_sound_that_was_called_back_is_forgotten_again(bag: Path, tmp_path: Path) -> None:
+    interrupted, report = bags.Recording(tmp_path / "bag"), tmp_path / "report.json"
+    blocks = list(bags.messages(bag, "/audio"))
+    for i, (topic, kind, moment, data) in enumerate(blocks):
+        if i == len(blocks) // 2:
+            heard = bags.decoded(data, kind).header.stamp
+            void = serialize_message(Header(stamp=Time(sec=heard.sec, nanosec=heard.nanosec)))
+            interrupted.write(f"/{VOID}", ARROWS[VOID].kind, moment - 1, void)
+        interrupted.write(topic, kind, moment, data)
+    interrupted.close()
+    ended = run("replay", tmp_path / "bag", "--deterministic", "--json", report)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(report.read_text())["commands"] == 128 - LOOKAHEAD  # which a network that begins anew waits for
 
 
 def test_a_stage_moves_a_robot_and_leaves_it_at_neutral(
