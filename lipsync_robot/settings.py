@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import re
 import types
 import typing
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import yaml
 from .errors import BadInputError
 
 T = TypeVar("T")
+EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")  # 1e-3 is text in YAML 1.1, and 1.0e3 too
 
 
 class SettingsError(BadInputError):
@@ -34,17 +36,24 @@ def _change(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
         raise SettingsError(f"{text!r}: write key=value, such as seed=1.")
-    return key, yaml.safe_load(value)
+    return key, _parsed(value, repr(text))
 
 
 def read(path: Path) -> Any:
     """What a YAML file holds. Raises SettingsError."""
     try:
-        return yaml.safe_load(path.read_text())
+        return _parsed(path.read_text(), str(path))
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such file.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read as a file of settings ({error}).") from error
+
+
+def _parsed(text: str, where: str) -> Any:
+    try:
+        return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise SettingsError(f"{path}: not valid YAML: {' '.join(str(error).split())}.") from error
+        raise SettingsError(f"{where}: not valid YAML: {' '.join(str(error).split())}.") from error
 
 
 def build(cls: type[T], content: Any, where: str) -> T:
@@ -84,6 +93,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint):
         return build(hint, value, where)  # type: ignore[arg-type]
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint is float and isinstance(value, str) and EXPONENT.fullmatch(value):
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise SettingsError(f"{where}: expected {hint.__name__}, found {value!r}.")

@@ -113,7 +113,9 @@ def _wav_header(source: IO[bytes], name: str) -> tuple[int, int, int]:
         kind, size = struct.unpack("<4sI", chunk)
         if kind == b"data" and bits == 16 and channels and rate:
             return rate, channels, size or ENDLESS
-        content = _exactly(source, min(size, PIPE_BYTES))
+        content, left = b"", size + size % 2  # chunks are padded to whole words
+        while left and (more := _exactly(source, min(left, PIPE_BYTES))):
+            content, left = content or more, left - len(more)
         if kind == b"fmt " and len(content) >= 16:
             _, channels, rate, _, _, bits = struct.unpack("<HHIIHH", content[:16])
     raise AudioFileError(f"{name}: this is no WAV of 16-bit samples. Convert it, as with: ffmpeg -i IN -c:a pcm_s16le -f wav -")

@@ -147,13 +147,16 @@ def adapt(
     model: Model,
     run: Annotated[Path, typer.Option(help="The run of `train audio2landmark` to go on from.")] = Path("runs/audio2landmark"),
     apc_run: Annotated[Path, typer.Option("--apc", help="The APC run under it.")] = Path("runs/apc_phones"),
+    data: Annotated[
+        Path | None, typer.Option(help="The folder of those videos, if its clips.tsv tells their picture_leads_ms.")
+    ] = None,
     seconds: Annotated[float, typer.Option(help="Of video to learn from: whole clips until they last so long.")] = 15.0,
     output: Output = Path("runs/adapted"),
 ) -> None:
     """A model that opens its mouth as one person does, from some seconds of video of them."""
     from ..learning import adapt, audio2landmark, clips
 
-    learned, _ = adapt.first_seconds(clips.load_all(prepared), seconds)
+    learned, _ = adapt.first_seconds(clips.load_all(prepared, data), seconds)
     audio2landmark.save(adapt.adapted(audio2landmark.load(run, apc_run), learned), output)
     _export_both(output, model, apc_run)
 

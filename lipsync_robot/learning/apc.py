@@ -5,6 +5,7 @@ Where the phones of a voice are known, it also learns to tell them: what a phone
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import lightning
 import torch
@@ -87,8 +88,11 @@ def train(config: ApcConfig, output: Path, resume: bool) -> APC:
     packs = [Path(path) for path in config.data]
     data = Sequences(packs, config.length, HELD_OUT)
     held_out = Sequences(packs, config.length, HELD_OUT, from_held_out=True)
-    if not len(data) or not len(held_out):
-        raise BadInputError(f"The packed voices are too short for {config.length} frames at once. Add voices, or lower length.")
+    if len(data) < config.batch or not len(held_out):
+        raise BadInputError(
+            f"The packed voices hold {len(data)} pieces of {config.length} frames to learn from, {len(held_out)} to hold out; "
+            f"{config.batch} and 1 are needed. Add voices, or lower length or batch."
+        )
     fit.begin(output, asdict(config), resume)
     loaders = [DataLoader(data, config.batch, shuffle=True, drop_last=True), DataLoader(held_out, config.batch)]
     module = ApcTraining(config)
@@ -101,9 +105,16 @@ def train(config: ApcConfig, output: Path, resume: bool) -> APC:
     return module.network
 
 
+def is_apc(saved: dict[str, Any]) -> bool:
+    """Whether what a run saved is an APC: nothing else has a post-net."""
+    return "post.weight" in saved.get("state", {})
+
+
 def load(path: Path) -> APC:
-    """The network of a finished run, from its network.pt, ready for use."""
+    """The network of a finished run, from its network.pt, ready for use. Raises BadInputError."""
     saved = fit.saved(path)
+    if not is_apc(saved):
+        raise BadInputError(f"{path}: is no run of `train apc`. Name with --apc the folder of one.")
     network = APC(saved["config"]["units"], saved["config"]["layers"])
     network.load_state_dict(saved["state"])
     return network.eval()

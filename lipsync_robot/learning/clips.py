@@ -109,9 +109,10 @@ def load_splits(corpus: Path, prepared: Path) -> dict[str, Clips]:
     return splits
 
 
-def load_all(prepared: Path) -> Clips:
-    """Every kept clip, whatever its corpus says of it."""
-    return Clips([_place(prepared, entry, None) for entry in shards.entries(prepared) if not entry.dropped])
+def load_all(prepared: Path, corpus: Path | None = None) -> Clips:
+    """Every kept clip, whatever its split. corpus: whose table says how far pictures run ahead, where it has one."""
+    rows = (table(corpus) if corpus else None) or {}
+    return Clips([_place(prepared, entry, rows.get(entry.name)) for entry in shards.entries(prepared) if not entry.dropped])
 
 
 def _place(prepared: Path, entry: shards.Entry, row: Row | None) -> Place:

@@ -89,6 +89,8 @@ def table(corpus: Path) -> dict[str, Row] | None:
             }
         except KeyError as error:
             raise BadInputError(f"{path}: has no column {error}. docs/training.md names those it needs.") from error
+        except ValueError as error:
+            raise BadInputError(f"{path}: line {lines.line_num}: picture_leads_ms is no number ({error}).") from error
 
 
 def split_of(person: str) -> str:

@@ -114,6 +114,6 @@ def _kind(run: Path) -> str:
     saved = fit.saved(run / "network.pt")
     if "static" in saved:
         return "audio2landmark"
-    if "post.weight" in saved.get("state", {}):
+    if apc.is_apc(saved):
         return "apc"
     raise ExportError(f"{run}: holds neither an APC nor an audio2landmark network; other kinds cannot be exported.")

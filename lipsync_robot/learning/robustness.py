@@ -110,8 +110,9 @@ def opened(predict: evaluation.Predict, sounds: dict[str, np.ndarray], speech: P
 def looks_like_speech(predict: evaluation.Predict, folder: Path, lookahead: int, most: int = 40) -> dict[str, float]:
     """How the lips move to voices whose faces nobody knows, over files from all over the folder.
 
-    rate_hz: openings a second of speech, natural at 3 to 7; closed_in_pauses: share of the hops of a pause of 0.4 s or more
-    in which the mouth is within a tenth of its wide opening from rest; saturated: share of speech within 2 % of the widest.
+    rate_hz: openings a second of speech, natural at 3 to 7; closed_in_pauses: share of the hops 0.2 s and more inside a pause
+    of 0.8 s or more in which the mouth is within a tenth of its wide opening from rest; saturated: share of speech within 2 %
+    of the widest.
     """
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SOUND)
     rates, paused, saturated = [], [], []

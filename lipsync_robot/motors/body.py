@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
+from . import buses
 from .bus import Bus, BusError
 from .description import Robot
 from .driver import Driver
@@ -52,7 +53,9 @@ class Body:
     """Owns a robot's bus while it lives. Leaves it at neutral, unless interrupted; limp, unless its board holds it there."""
 
     def __init__(self, robot: Robot, open_bus: Callable[[], Bus], eye: Eye, time: Time | None = None) -> None:
-        """Takes the robot to neutral. eye: what sees its face. Raises BusError where there is no robot."""
+        """Takes the robot to neutral. eye: what sees its face. Raises BusError where there is no robot, or a line too slow."""
+        if slow := buses.too_slow(robot, 1 / TICK_S):
+            raise BusError(f"{slow}, of {1000 * TICK_S:.0f} ms between two poses. Raise baud, in its servos or its board too.")
         self.robot = robot
         self._eye = eye
         self._time = time or RealTime()

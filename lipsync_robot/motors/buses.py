@@ -54,6 +54,19 @@ def frame_s(robot: Robot) -> float:
     return float(_module(robot).frame_s(robot))
 
 
+def answer_s(robot: Robot) -> float:
+    """Seconds of the line, at most, that a question takes besides, and on a line that both sides share its answers."""
+    return float(_module(robot).answer_s(robot))
+
+
+def too_slow(robot: Robot, rate_hz: float) -> str:
+    """What is wrong with its line for so many ticks a second, empty where nothing is."""
+    takes_s = frame_s(robot) + answer_s(robot)
+    if takes_s * rate_hz <= 1:
+        return ""
+    return f"the motors of {robot.name} take {1000 * takes_s:.0f} ms of a line of {robot.baud} baud, answers included"
+
+
 def _module(robot: Robot) -> ModuleType:
     """Imported when it is asked for: a robot needs the driver of its own bus only."""
     return importlib.import_module(f".{robot.bus}", __package__)

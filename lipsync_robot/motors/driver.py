@@ -67,6 +67,15 @@ class Driver:
         return self._bus is None or self._bus.when_silent != "nothing"
 
     @property
+    def awaits_answer(self) -> bool:
+        """Whether the last tick asked the bus how it is: on a line that both sides share, answers come after it."""
+        return self._asked
+
+    def asks(self, now: float) -> bool:
+        """Whether a tick at this moment will."""
+        return self.connected and now >= self._ask_at
+
+    @property
     def pending(self) -> int:
         """How many poses still wait for their moment."""
         return len(self._schedule)
@@ -122,9 +131,13 @@ class Driver:
         """Off: the servos go limp, whatever is commanded. On: they go on from where they are found."""
         self._torque = on
 
-    def reboot(self) -> None:
-        """Restarts servos that have switched themselves off, and takes them up again where they are found, if there are any."""
+    def reboot(self) -> bool:
+        """Restarts servos that have switched themselves off, if there are any, and takes them up again where they are found.
+
+        -> whether there is a bus to do it on.
+        """
         self._reboot = self.connected
+        return self._reboot
 
     def tick(self, now: float) -> Sent | None:
         """Sends what this moment asks for -> what was sent, None where nothing was."""
@@ -145,7 +158,7 @@ class Driver:
                     raise BusError("rebooting the servos, as asked")
             self._listen(self._bus, now)
             sent = self._move(self._bus, positions, now)
-            if now >= self._ask_at:
+            if self.asks(now):
                 self._ask(self._bus, now)
         except BusError as error:
             self._lose(str(error), now)

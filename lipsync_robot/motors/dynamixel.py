@@ -262,12 +262,24 @@ def frame_s(robot: Robot) -> float:
     return BITS * (FRAME + PER_SERVO * len(robot.motors)) / robot.baud
 
 
+def answer_s(robot: Robot) -> float:
+    """Seconds for which a question of `ask` and its answers are on the wire, at most."""
+    return max(
+        BITS * (FRAME + len(question.servos)) / robot.baud + len(question.servos) * _reply_s(robot, question.block)
+        for question in _questions(robot)
+    )
+
+
+def _reply_s(robot: Robot, asked: Block) -> float:
+    """Of one servo."""
+    return table.RETURN_DELAY_S + BITS * (ANSWER + asked.length) / robot.baud
+
+
 def _questions(robot: Robot) -> list[Question]:
     """Each block, of as many servos at once as answer in ANSWERS_S."""
     questions = []
     for asked in (STATUS, MOTION):
-        answer_s = table.RETURN_DELAY_S + BITS * (ANSWER + asked.length) / robot.baud
-        at_once = max(1, int(ANSWERS_S / answer_s))
+        at_once = max(1, int(ANSWERS_S / _reply_s(robot, asked)))
         motors = range(len(robot.motors))
         questions += [Question(asked, motors[first : first + at_once]) for first in motors[::at_once]]
     return questions

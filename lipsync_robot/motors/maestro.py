@@ -18,7 +18,7 @@ SILENCE_S = 0.03  # after which nothing more is to be expected of a question of 
 READINGS = 4  # of the positions that must agree: of two that were damaged 1 in 10,000 was believed, of three 1 in a million
 NOTICES_S = 0.05  # that a board may need beyond its timeout: it counts in steps of 10 ms
 
-frame_s = protocol.frame_s  # as every bus has it, for buses.py
+frame_s, answer_s = protocol.frame_s, protocol.question_s  # as every bus has them, for buses.py
 
 
 class Maestro:

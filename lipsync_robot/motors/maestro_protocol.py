@@ -117,6 +117,11 @@ def frame_s(robot: Robot) -> float:
     return wire_s(robot, len(set_targets(robot, [0] * len(robot.motors))))
 
 
+def question_s(robot: Robot) -> float:
+    """Seconds that a question for the errors takes on the line, with the limits that are set by the way."""
+    return wire_s(robot, len(packet(robot, GET_ERRORS)) + max(len(set_limits(robot, motor)) for motor in robot.motors))
+
+
 def wire_s(robot: Robot, count: int) -> float:
     """Seconds that `count` bytes take on the line: ten bits each."""
     return 10 * count / robot.baud

@@ -8,7 +8,6 @@ import numpy as np
 from lipsync_robot.msg import Audio, FaceLandmarks
 
 from ..audio.files import FULL_SCALE
-from ..audio.mel import SAMPLE_RATE
 from ..face.profile import HumanFace
 from ..inference import PROVIDERS
 from ..speech.audio2landmark import Audio2Landmark
@@ -54,12 +53,9 @@ class Audio2LandmarkNode(common.Configured):
 
     def answers(self, message: Audio) -> Iterator[FaceLandmarks]:
         """What is said after each block of sound, by the live node and by one that is replayed."""
-        if message.sample_rate != SAMPLE_RATE:
-            self.get_logger().error(f"sound at {message.sample_rate} Hz is ignored: send {SAMPLE_RATE} Hz", once=True)
+        if not self.void.spares(message):
             return
         stamp = common.seconds(message.header.stamp)
-        if stamp in self.void:
-            return
         self.model.mouth_gain = self._params.mouth_gain
         samples = np.frombuffer(message.samples, np.int16) / np.float32(FULL_SCALE)
         for face in self.model(samples, stamp):

@@ -15,6 +15,7 @@ from . import common, hri, images
 from .common import parameter
 from .diagnostics import Condition
 
+SILENT_S = 1.0  # without a picture, which a camera that hangs may never say itself
 LOST_S = 0.25  # from which on a face that is not seen is worth a word; the driver goes home then
 
 
@@ -40,7 +41,7 @@ class FaceLandmarksNode(common.Configured):
         self._watcher = Watcher(**dataclasses.asdict(self._params))
         self.pictures = self.found = 0
         self._why, self._at = "no picture yet", self.now()  # why there is no face, and since when
-        self._told = False
+        self._told, self._looked = False, self._at  # when a picture came last
         self._faces = self.create_publisher(FaceLandmarks, "human/landmarks", common.MOTION)
         self.create_subscription(Image, "camera/image", self._on_image, common.IMAGE)
         self._humans = hri.Humans(self) if hri.AVAILABLE else None
@@ -51,8 +52,9 @@ class FaceLandmarksNode(common.Configured):
         self._watcher.smoothing.near_cm = self._params.near_cm
 
     def condition(self) -> Condition:
+        why = self._why or ("no picture comes any more" if self.now() - self._looked > SILENT_S else "")
         return Condition(
-            doubtful=[self._why] if self._why else [],
+            doubtful=[why] if why else [],
             well="following a face",
             figures={"pictures": self.pictures, "faces": self.found, "dropped": self.pictures - self.found},
         )
@@ -63,7 +65,7 @@ class FaceLandmarksNode(common.Configured):
         super().destroy_node()
 
     def _on_image(self, message: Image) -> None:
-        moment = common.seconds(message.header.stamp)
+        moment, self._looked = common.seconds(message.header.stamp), self.now()
         try:
             picture = images.from_message(message)
         except images.ImageError as error:

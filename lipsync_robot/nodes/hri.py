@@ -54,8 +54,8 @@ class Humans:
     def _meet(self) -> None:
         self._id = f"f{uuid.uuid4().hex[:5]}"  # a name in ROS does not begin with a digit
         kinds = {"landmarks": FacialLandmarks, "action_units": FacialActionUnits}
-        self._publishers = [
-            self._node.create_publisher(kind, f"/humans/faces/{self._id}/{name}", 1) for name, kind in kinds.items()
+        self._publishers = [  # a plain node's: what is counted is remembered for as long as the node lives
+            Node.create_publisher(self._node, kind, f"/humans/faces/{self._id}/{name}", 1) for name, kind in kinds.items()
         ]
 
     def _forget(self) -> None:

@@ -51,12 +51,10 @@ class MotorDriverNode(common.Managed):
         super().__init__("motor_driver")
         self._params = self.declare(Params)
         self._robot = description.load(common.shared_file(self._params.robot))
-        self._frame_s = buses.frame_s(self._robot)
-        if self._frame_s * self._params.rate_hz > 1:
-            raise common.ParameterError(
-                f"node motor_driver: rate_hz is {self._params.rate_hz:g}, but the motors of {self._robot.name} take "
-                f"{1000 * self._frame_s:.0f} ms of a line of {self._robot.baud} baud. Lower rate_hz, or raise baud."
-            )
+        self._frame_s, self._answer_s = buses.frame_s(self._robot), buses.answer_s(self._robot)
+        if slow := buses.too_slow(self._robot, self._params.rate_hz):
+            rate = f"rate_hz is {self._params.rate_hz:g}"
+            raise common.ParameterError(f"node motor_driver: {rate}, but {slow}. Lower rate_hz, or raise baud.")
         port = str(ports.resolve(self._params.port, common.robot_id(self)))
         self.driver = Driver(self._robot, lambda: buses.open_bus(self._robot, port), time.monotonic())
         self.punctuality = Punctuality(self._params.deadline_s)
@@ -195,7 +193,7 @@ class MotorDriverNode(common.Managed):
         self.punctuality.arrived(age)
         if due <= now:  # waits for no tick; the line is given the time that the last frame takes
             self._came, self._next = now, now + (now - self._came)
-            if (busy_s := self._ticked + self._frame_s - now) > 0:
+            if (busy_s := self._ticked + self._takes_s(self.driver.awaits_answer) - now) > 0:
                 time.sleep(busy_s)
             self._tick()
         if not self.driver.resting:
@@ -206,12 +204,17 @@ class MotorDriverNode(common.Managed):
         next one, if that comes at the pace of those before."""
         now, period = time.monotonic(), 1 / self._params.rate_hz
         following = now + 1e-9 * self._timer.time_until_next_call()  # settled; the pause after it is not
-        pause = self.driver.pause(following, self._frame_s, period)
+        pause = self.driver.pause(following, self._takes_s(self.driver.asks(following)), period)
         self._timer.timer_period_ns = round(1e9 * pause)
-        if now - self._came > max(pause, period) / 2 and abs(now - self._next) > 2 * self._frame_s:
+        near = self._frame_s + self._takes_s(self.driver.asks(now))
+        if now - self._came > max(pause, period) / 2 and abs(now - self._next) > near:
             self._tick()
             if not self.driver.resting:  # it has been held for long enough, and eases home
                 self._hurry()
+
+    def _takes_s(self, asks: bool) -> float:
+        """For how long the line is taken by a tick that asks, or does not."""
+        return self._frame_s + self._answer_s * asks
 
     def _hurry(self) -> None:
         """Goes on at the pace of a face that moves."""

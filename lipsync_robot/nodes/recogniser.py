@@ -12,7 +12,6 @@ from std_msgs.msg import Bool
 
 from lipsync_robot.msg import Audio
 
-from ..audio.mel import SAMPLE_RATE
 from ..audio.recognition import LANGUAGE, PATIENCE_S, Recogniser
 from . import common
 from .common import parameter
@@ -50,9 +49,7 @@ class RecogniserNode(common.Configured):
         return Condition(doubtful=[] if self._voice else [MISSING])
 
     def _on_audio(self, message: Audio) -> None:
-        if message.sample_rate != SAMPLE_RATE:
-            self.get_logger().error(f"sound at {message.sample_rate} Hz is ignored: send {SAMPLE_RATE} Hz", once=True)
-        elif self._voice and common.seconds(message.header.stamp) not in self._void:
+        if self._void.spares(message) and self._voice:
             self._voice(message)
 
 

@@ -51,9 +51,9 @@ class SpeakerNode(common.Configured):
         super().destroy_node()
 
     def _on_audio(self, message: Audio) -> None:
-        stamp = common.seconds(message.header.stamp)
-        if stamp not in self._void:
-            self.speaker.play(np.frombuffer(message.samples, np.int16), stamp + self._delay)
+        if self._void.spares(message):
+            moment = common.seconds(message.header.stamp) + self._delay
+            self.speaker.play(np.frombuffer(message.samples, np.int16), moment)
 
 
 main = common.run(SpeakerNode)

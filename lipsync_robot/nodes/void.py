@@ -5,6 +5,9 @@ from collections.abc import Callable
 from rclpy.node import Node
 from std_msgs.msg import Header
 
+from lipsync_robot.msg import Audio
+
+from ..audio.mel import SAMPLE_RATE
 from . import common
 from .topics import VOID
 
@@ -16,13 +19,20 @@ class Void:
 
     def __init__(self, node: Node, act: Callable[[], None]) -> None:
         """act: what the node does at once when sound is called back."""
-        self._act = act
+        self._node, self._act = node, act
         self._until = 0.0
         node.create_subscription(Header, VOID, self.heed, common.MOTION)
 
     def __contains__(self, stamp: float) -> bool:
         """Whether what is stamped so (s since the epoch) was called back."""
         return 0 < self._until - stamp < IN_FLIGHT_S
+
+    def spares(self, message: Audio) -> bool:
+        """Whether a block of sound is to be heard: at the one rate there is here, and not called back."""
+        if message.sample_rate != SAMPLE_RATE:
+            self._node.get_logger().error(f"sound at {message.sample_rate} Hz is ignored: send {SAMPLE_RATE} Hz", once=True)
+            return False
+        return common.seconds(message.header.stamp) not in self
 
     def heed(self, message: Header) -> None:
         """Sound before its stamp is void."""

@@ -2,6 +2,7 @@
 
 import io
 import os
+import struct
 import subprocess
 import time
 import wave
@@ -130,6 +131,15 @@ def test_a_wav_is_read_from_a_pipe_whatever_its_length_says(speech: np.ndarray, 
     told = {"true": wav[at : at + 4], "bogus": b"\xff\xff\xff\x7f", "none": b"\0\0\0\0"}[size]
     after = b"LIST no sound" if size == "true" else b""
     got = np.concatenate(list(files.decode_pipe(Dripping(wav[:at] + told + wav[at + 4 :] + after), "pipe")))
+    assert (np.round(got * files.FULL_SCALE) == samples).all()
+
+
+def test_what_stands_before_the_samples_of_a_wav_is_passed_over(speech: np.ndarray) -> None:
+    samples = (speech[:20_000] * 32767).astype(np.int16)
+    wav = in_wav(samples, SAMPLE_RATE)
+    at = wav.index(b"data")
+    notes = b"".join(b"iXML" + struct.pack("<I", size) + bytes(size + size % 2) for size in (9001, 3))
+    got = np.concatenate(list(files.decode_pipe(Dripping(wav[:at] + notes + wav[at:]), "pipe")))
     assert (np.round(got * files.FULL_SCALE) == samples).all()
 
 

@@ -81,6 +81,9 @@ def test_people_are_those_of_the_table(tmp_path: Path, film: Path) -> None:
     assert [recording.person for recording in corpora.recordings(root)] == ["ann", "y"]
     columns = {"clip": "x", "person": "ann", "split": "dev", "picture_leads_ms": "-40"}
     assert corpora.table(root) == {"x": corpora.Row("ann", "dev", -0.04, columns)}
+    (root / "clips.tsv").write_text("clip\tperson\tsplit\tpicture_leads_ms\nx\tann\tdev\t12,5\n")
+    with pytest.raises(BadInputError, match=r"clips.tsv: line 2: picture_leads_ms is no number"):
+        corpora.table(root)
     (root / "clips.tsv").write_text("clip\tsplit\nx\tdev\n")
     with pytest.raises(BadInputError, match="has no column 'person'"):
         corpora.table(root)
@@ -142,6 +145,12 @@ def test_a_prepared_clip_shows_the_mouth_that_was_filmed(corpus: Path, prepared:
     level = 10 ** (clip.mel.mean(axis=1) / 40)
     assert np.corrcoef(opening, level)[0, 1] > 0.6
     assert opening.max() > 0.8
+
+
+def test_all_clips_are_shifted_as_their_table_says_whatever_their_split(prepared: Path, tmp_path: Path) -> None:
+    (tmp_path / "clips.tsv").write_text("clip\tperson\tsplit\tpicture_leads_ms\na/one\ta\ttest\t80\n")
+    leads = {place.name: place.picture_leads_s for place in clips.load_all(prepared, tmp_path).places}
+    assert leads == {"a/one": 0.08, "a/two": 0.0, "b/one": 0.0, "b/two": 0.0}
 
 
 def test_frames_before_the_face_are_cut_off_with_their_sound(film: Path, edit) -> None:

@@ -41,6 +41,15 @@ def apc_run(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
+def test_too_few_voices_for_a_batch_are_told_of_and_so_is_a_run_of_something_else(apc_run: Path, tmp_path: Path) -> None:
+    few = apc.ApcConfig([str(apc_run.parent / "voices.npy")], units=32, layers=2, length=40, batch=64)
+    with pytest.raises(BadInputError, match=r"64 and 1 are needed. Add voices, or lower length or batch"):
+        apc.train(few, tmp_path, resume=False)
+    torch.save({"config": {}, "state": {}, "static": torch.zeros(1)}, tmp_path / "network.pt")
+    with pytest.raises(BadInputError, match=r"network.pt: is no run of `train apc`"):
+        apc.load(tmp_path / "network.pt")
+
+
 def test_apc_streams_what_it_was_trained_on(apc_run: Path, speech: np.ndarray, tmp_path: Path) -> None:
     network = apc.load(apc_run / "network.pt")
     export.apc(network, tmp_path / "apc.onnx")

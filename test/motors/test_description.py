@@ -62,6 +62,21 @@ def test_every_mistake_is_named(tmp_path: Path, change: dict, says: str) -> None
     assert str(path) in str(error.value)
 
 
+def test_a_number_is_one_as_everybody_writes_it(tmp_path: Path) -> None:
+    first, *others = TWIN["motors"]
+    path = tmp_path / "robot.yaml"
+    path.write_text(yaml.safe_dump({**TWIN, "motors": [{**first, "max_speed": "5e-1"}, *others]}))  # text to YAML 1.1
+    assert description.load(path).max_speed[0] == 0.5
+
+
+@pytest.mark.parametrize("file", ["folder.yaml", "latin.yaml"])
+def test_what_is_no_text_file_is_refused(tmp_path: Path, file: str) -> None:
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "latin.yaml").write_bytes(b"name: \xe4\xff")
+    with pytest.raises(BadInputError, match="cannot be read as a file of settings"):
+        description.load(tmp_path / file)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -16,6 +16,7 @@ from motors.dynamixel_line import PATIENT, ROBOT, Line, patience
 
 from lipsync_robot.motors import dynamixel_table as table
 from lipsync_robot.motors.bus import Bus, BusError, Health
+from lipsync_robot.motors.buses import too_slow
 from lipsync_robot.motors.dynamixel import Dynamixel, frame_s
 from lipsync_robot.motors.dynamixel_table import Register
 from lipsync_robot.twin import dynamixel_frames as wire
@@ -94,6 +95,13 @@ def test_a_second_robot_is_described() -> None:
 
 def test_a_tick_of_seven_servos_is_half_a_millisecond_of_wire() -> None:
     assert frame_s(ROBOT) == pytest.approx(0.49e-3)
+
+
+def test_a_line_that_answers_fill_is_too_slow() -> None:
+    assert too_slow(ROBOT, rate_hz=100) == ""
+    slow = replace(ROBOT, baud=57_600)  # as servos are delivered: 8.5 ms of goals, 2.6 of a question, 8.5 of one answer
+    assert too_slow(slow, rate_hz=100) == "the motors of dynamixel_head take 20 ms of a line of 57600 baud, answers included"
+    assert too_slow(slow, rate_hz=50) == ""
 
 
 def test_it_is_a_bus(bus: Dynamixel) -> None:

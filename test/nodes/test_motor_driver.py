@@ -196,7 +196,7 @@ def test_what_is_sent_stays_within_reach_of_the_line(start: Callable, tmp_path: 
     slow = tmp_path / "slow.yaml"
     slow.write_text(resource("config/robots/twin.yaml").read_text().replace(f"baud: {robot.baud}", "baud: 9600"))
     process = start("motor_driver", "-p", f"motor_driver:robot:={slow}")
-    assert "of a line of 9600 baud. Lower rate_hz, or raise baud." in output(process)
+    assert "of a line of 9600 baud, answers included. Lower rate_hz, or raise baud." in output(process)
     assert process.returncode == 2
 
 
