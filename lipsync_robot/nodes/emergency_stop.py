@@ -8,6 +8,11 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
+HELD = (
+    "frozen until motor/reset. Cut the servos' power before you end the driver or unplug it: a board that notices its silence "
+    "takes them home by itself"
+)
+
 
 class EmergencyStop:
     """The service motor/emergency_stop, beside a node but in a thread of its own, until it is closed."""
@@ -34,5 +39,5 @@ class EmergencyStop:
 
     def _on_stop(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._stop()
-        response.success = True
+        response.success, response.message = True, HELD
         return response

@@ -24,7 +24,7 @@ from ..motors.statistics import Punctuality
 from . import common, precedence
 from .common import parameter
 from .diagnostics import Condition
-from .emergency_stop import EmergencyStop
+from .emergency_stop import HELD, EmergencyStop
 from .void import Void
 
 RECENT = 1500  # poses that the diagnostics tell the ages of: half a minute of speech
@@ -99,7 +99,7 @@ class MotorDriverNode(common.Managed):
         driver, configured = self.driver, not self._timer.is_canceled()
         wrong = driver.faults(time.monotonic()) if configured else ["not configured"]
         if driver.guard.stopped:
-            wrong.append("emergency stop: motors are frozen until motor/reset is called")
+            wrong.append(f"emergency stop: {HELD}")
         ages = self.punctuality.summary(RECENT)
         figures: dict[str, float | str] = {**ages, "missed": self.missed, "refused": driver.guard.rejected, **driver.counts}
         figures |= {key.replace("wire", "latency"): age for key, age in ages.items() if key.startswith("wire")}

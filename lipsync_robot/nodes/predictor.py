@@ -31,7 +31,10 @@ class PredictorNode(common.Configured):
         self.create_subscription(FaceLandmarks, "human/observed", self._on_face, common.MOTION)
 
     def condition(self) -> Condition:
-        return Condition(figures={"provider": self.predictor.provider, "anticipated": self.predictor.fired})
+        return Condition(
+            well="ahead of the person" if self.predictor.is_anticipating else "",
+            figures={"provider": self.predictor.provider, "anticipated": self.predictor.fired},
+        )
 
     def _on_face(self, message: FaceLandmarks) -> None:
         points = self.predictor(message.points.reshape(POINTS, 3), common.seconds(message.header.stamp))

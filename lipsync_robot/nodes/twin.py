@@ -16,6 +16,7 @@ from . import common, images
 from .common import parameter
 from .diagnostics import Condition
 
+SILENT_S, HOME_S = 0.1, 3.0  # in which a driver that still drives is heard; that it is given to come home
 LONGEST_S = 0.5  # that is simulated at once: a process that was stopped for long must not catch up for minutes
 
 
@@ -63,11 +64,23 @@ class TwinNode(common.Configured):
 
     def destroy_node(self) -> None:
         if hasattr(self, "_controller"):
+            self._await_silence()
             self._controller.close()
             self._claim.close()
             if self._camera is not None:
                 self._camera.close()
         super().destroy_node()
+
+    def _await_silence(self) -> None:
+        """A driver that was told to end in the same moment, as by a launch file, still brings the face home."""
+        heard = now = time.monotonic()
+        accepted, give_up = self._controller.accepted(), now + HOME_S
+        while self._controller.alive and now < min(heard + SILENT_S, give_up):
+            self._advance()
+            time.sleep(1 / self._params.rate_hz)
+            now = time.monotonic()
+            if self._controller.accepted() != accepted:
+                heard, accepted = now, self._controller.accepted()
 
     def _powered(self) -> VirtualController:
         return VirtualController(self._robot, ports.resolve(ports.TWIN, common.robot_id(self)))
