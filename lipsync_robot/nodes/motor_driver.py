@@ -165,12 +165,12 @@ class MotorDriverNode(common.Managed):
             time.sleep(1 / self._params.rate_hz)
             self._tick()
 
-    def _offer(self, name: str, act: Callable[[Driver], None]) -> None:
-        """A service motor/<name> without arguments."""
+    def _offer(self, name: str, act: Callable[[Driver], bool | None]) -> None:
+        """A service motor/<name> without arguments; False is a refusal, for want of a bus."""
 
         def serve(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-            act(self.driver)
-            response.success = True
+            response.success = act(self.driver) is not False
+            response.message = "" if response.success else self.driver.fault
             return response
 
         self.create_service(Trigger, f"motor/{name}", serve)

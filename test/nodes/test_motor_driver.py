@@ -131,6 +131,9 @@ def test_the_whole_life_of_a_managed_node(driven: Driven, start: Callable, robot
 def test_a_driver_starts_before_its_robot_and_says_what_it_waits_for(driven: Driven, start: Callable) -> None:
     start("motor_driver")
     assert driven.says("no such port", DiagnosticStatus.ERROR)
+    refused = driven.ask(Trigger, "motor/reboot")
+    assert not refused.success
+    assert "no such port" in refused.message
     start("twin")
     assert driven.opens_jaw(0.4)
     assert driven.says("sending", DiagnosticStatus.OK)
