@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from ..errors import BadInputError
 from ..learning.cleaning import Limits
@@ -105,7 +106,8 @@ def expressions(
     if not corpus.has_video(folder):
         raise BadInputError(f"{folder}: holds no video. docs/training.md shows how a corpus is laid out.")
     config = configured()
-    learned.follow(folder, output, split)
+    for line in learned.follow(folder, output, split):
+        console.print(escape(f" dropped {line}"))
     clips = learned.load(output)
     sorted_out = [learned.expressions(clip, config.signs, config.limits) for clip in clips]
     kept, dropped = sum(len(each) for each, _ in sorted_out), sum((each for _, each in sorted_out), Counter[str]())

@@ -10,9 +10,10 @@ from rich.markup import escape
 from rich.progress import track
 
 from .. import bags
+from ..nodes.common import VOID
 from ..nodes.composed import composed
 from ..nodes.recorded import Recorded, answers, serialized
-from ..nodes.topics import ARROWS, STAGES, VOID, after
+from ..nodes.topics import ARROWS, STAGES, after
 from .robots import Overrides
 from .usage import versions
 

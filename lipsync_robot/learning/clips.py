@@ -21,7 +21,7 @@ from ..audio.mel import FRAME_RATE
 from ..errors import BadInputError
 from ..face.profile import closed_mouth
 from . import augment, shards
-from .corpus import Row, split_of, table
+from .corpus import TABLES, Row, split_of, table
 from .resampling import resample, sampled
 
 REMEMBERED = 1200  # clips, so that a small corpus is read once: about 1 GB of three-second ones
@@ -110,8 +110,10 @@ def load_splits(corpus: Path, prepared: Path) -> dict[str, Clips]:
 
 
 def load_all(prepared: Path, corpus: Path | None = None) -> Clips:
-    """Every kept clip, whatever its split. corpus: whose table says how far pictures run ahead, where it has one."""
-    rows = (table(corpus) if corpus else None) or {}
+    """Every kept clip, whatever its split. corpus: whose table says how far pictures run ahead. BadInputError."""
+    rows = table(corpus) if corpus else {}
+    if rows is None:
+        raise BadInputError(f"{corpus}: holds no {' and no '.join(TABLES)}, which would tell how far its pictures run ahead.")
     return Clips([_place(prepared, entry, rows.get(entry.name)) for entry in shards.entries(prepared) if not entry.dropped])
 
 

@@ -7,6 +7,7 @@ curves. Unlike the run time this knows how each one went on: here it is decided 
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from ..face.landmarks import CANONICAL
 from ..vision import video
 from ..vision.expression import AVERAGE_LAG, GRID_HZ, Signs, averaged, distance, rate, speeds, stretches, watched
 from ..vision.facemesh import FaceMesh
-from .corpus import layout, recordings, table
+from .corpus import Recording, layout, recordings, table
 from .progress import track
 
 
@@ -57,27 +58,37 @@ class Expression(NamedTuple):
     at: Moments  # as indices into those
 
 
-def follow(corpus: Path, output: Path, split: str | None) -> None:
-    """Writes what FaceMesh sees in each video of a corpus, or of a split of it; clips that are there are kept."""
+def follow(corpus: Path, output: Path, split: str | None) -> list[str]:
+    """Writes what FaceMesh sees in each video of a corpus, or of a split of it; clips that are there are kept.
+
+    -> a line for each video that cannot be read.
+    """
     rows = table(corpus) or {}
     chosen = {name for name, row in rows.items() if row.split == split}
     wanted = [each for each in recordings(corpus) if not split or each.name in chosen]
     if not wanted:
         raise BadInputError(f"{corpus}: no clip of split {split!r}. Choose one that its table names, or none.")
-    places = layout(corpus)
+    places, unreadable = layout(corpus), []
     for recording in track(wanted, "following"):
         if (output / f"{recording.name}.npz").exists():
             continue
-        stamps, faces, last = [], [], 0.0
-        mesh = FaceMesh()
-        for last, picture in video.frames(places.video(recording)):
+        try:
+            save(_followed(recording, places.video(recording)), output)
+        except video.VideoFileError as error:
+            unreadable.append(str(error))
+    return unreadable
+
+
+def _followed(recording: Recording, path: Path) -> Clip:
+    stamps, faces, last = [], [], 0.0
+    with closing(FaceMesh()) as mesh:
+        for last, picture in video.frames(path):
             face = mesh(picture)
             if face is not None:
                 stamps.append(last)
                 faces.append(face.points)
-        mesh.close()
-        seen = np.array(faces, np.float32).reshape(-1, *CANONICAL.vertices.shape)
-        save(Clip(recording.name, recording.person, last, np.array(stamps), seen), output)
+    seen = np.array(faces, np.float32).reshape(-1, *CANONICAL.vertices.shape)
+    return Clip(recording.name, recording.person, last, np.array(stamps), seen)
 
 
 def save(clip: Clip, folder: Path) -> None:

@@ -64,7 +64,7 @@ def too_slow(robot: Robot, rate_hz: float) -> str:
     takes_s = frame_s(robot) + answer_s(robot)
     if takes_s * rate_hz <= 1:
         return ""
-    return f"the motors of {robot.name} take {1000 * takes_s:.0f} ms of a line of {robot.baud} baud, answers included"
+    return f"the motors of {robot.name} take {1000 * takes_s:.1f} ms of a line of {robot.baud} baud, answers included"
 
 
 def _module(robot: Robot) -> ModuleType:

@@ -55,7 +55,8 @@ class Driver:
         self._ask_at = now
         self._unanswered = 0
         self._recent: dict[str, float] = {}  # fault: when it came last
-        self._retry_at, self._pause = now, FIRST_RETRY_S
+        self._retry_at: float | None = now  # None: not known yet, an attempt has just failed
+        self._pause = FIRST_RETRY_S
 
     @property
     def connected(self) -> bool:
@@ -68,7 +69,7 @@ class Driver:
 
     @property
     def awaits_answer(self) -> bool:
-        """Whether the last tick asked the bus how it is: on a line that both sides share, answers come after it."""
+        """Whether the bus still owes an answer, which takes its time on a line that both sides share."""
         return self._asked
 
     def asks(self, now: float) -> bool:
@@ -161,7 +162,7 @@ class Driver:
             if self.asks(now):
                 self._ask(self._bus, now)
         except BusError as error:
-            self._lose(str(error), now)
+            self._lose(str(error))
             return None
         return Sent(sent, pose) if sent is not None else None
 
@@ -189,6 +190,9 @@ class Driver:
         self._stiff, self._asked = None, False
 
     def _connect(self, now: float) -> None:
+        if self._retry_at is None:  # from the end of an attempt, which may take long: others of this thread have their turn
+            self._retry_at = now + self._pause
+            self._pause = min(LAST_RETRY_S, 2 * self._pause)
         if now < self._retry_at:
             return
         self._bus = self._open_bus()
@@ -243,8 +247,6 @@ class Driver:
             self._moved = now
         return positions
 
-    def _lose(self, fault: str, now: float) -> None:
+    def _lose(self, fault: str) -> None:
         self.close()
-        self.fault = fault
-        self._retry_at = now + self._pause
-        self._pause = min(LAST_RETRY_S, 2 * self._pause)
+        self.fault, self._retry_at = fault, None

@@ -7,9 +7,9 @@ from builtin_interfaces.msg import Time
 
 from .. import bags
 from . import common
-from .common import TO_MOTION, parameter
+from .common import TO_MOTION, VOID, parameter
 from .recorded import Recorded, Said
-from .topics import ARROWS, STAGES, VOID
+from .topics import ARROWS, STAGES
 
 PERIOD_S = 0.002  # how late a message is at most while the machine keeps up
 LATEST_S = 0.1  # beyond it time stands still, as on a machine that was asleep: what was said is said, and not all at once

@@ -47,7 +47,7 @@ MOTION = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, history=Hi
 IMAGE = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE)
 
 HEED_S = 0.1  # after which a node at rest sees that it was asked to end
-FORGOTTEN_S = 8.0  # within which DDS forgets a node; `ros2 launch` kills after ten
+FORGOTTEN_S = 7.0  # within which DDS forgets a node; `ros2 launch` kills after ten, of which a twin may wait for two
 STDERR = 2  # whatever a test or a notebook has made of sys.stderr
 
 BUILT_IN = {"use_sim_time", "start_type_description_service"}  # of any ROS 2 node
@@ -58,6 +58,7 @@ LOCAL = {
     "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4",
 }
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # ways in which a process is asked to end
+VOID = "audio/void"  # the topic that calls sound back: all before its stamp is void
 TO_MOTION = ("human/landmarks", "robot/landmarks", "motor/command")  # the arrows from a face to the driver
 
 

@@ -9,8 +9,7 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 HELD = (
-    "frozen until motor/reset. Cut the servos' power before you end the driver or unplug it: a board that notices its silence "
-    "takes them home by itself"
+    "frozen until motor/reset. Cut the servos' power before you end the driver or unplug its board: they go limp then, or home"
 )
 
 

@@ -170,7 +170,7 @@ class MotorDriverNode(common.Managed):
 
         def serve(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
             response.success = act(self.driver) is not False
-            response.message = "" if response.success else self.driver.fault
+            response.message = "" if response.success else self.driver.fault or "not configured"
             return response
 
         self.create_service(Trigger, f"motor/{name}", serve)
@@ -207,7 +207,8 @@ class MotorDriverNode(common.Managed):
         pause = self.driver.pause(following, self._takes_s(self.driver.asks(following)), period)
         self._timer.timer_period_ns = round(1e9 * pause)
         near = self._frame_s + self._takes_s(self.driver.asks(now))
-        if now - self._came > max(pause, period) / 2 and abs(now - self._next) > near:
+        free = now - self._ticked >= self._takes_s(self.driver.awaits_answer)
+        if free and now - self._came > max(pause, period) / 2 and abs(now - self._next) > near:
             self._tick()
             if not self.driver.resting:  # it has been held for long enough, and eases home
                 self._hurry()

@@ -8,7 +8,8 @@ from rclpy.serialization import deserialize_message, serialize_message
 
 from .. import bags
 from ..errors import BadInputError
-from .topics import ARROWS, NEXT, STAGES, VOID
+from .common import VOID
+from .topics import ARROWS, NEXT, STAGES
 
 
 class Said(NamedTuple):

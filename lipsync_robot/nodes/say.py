@@ -25,7 +25,6 @@ from ..audio.mel import HOP, SAMPLE_RATE
 from ..audio.pacing import HOP_S, Pace
 from . import common
 from .common import parameter
-from .topics import VOID
 
 TAIL_S = 0.6  # of silence after the last sound, in which the mouth closes
 SILENCE = np.zeros(HOP, np.int16)
@@ -101,7 +100,7 @@ class SayNode(common.Configured):
         self._quiet_s = 0.0  # since the last sound
         self._alone = self._told = 0.0  # when somebody was missing, and when feedback was given last
         self._audio = self.create_publisher(Audio, "audio", common.SOUND)
-        self._void = self.create_publisher(Header, VOID, common.MOTION)
+        self._void = self.create_publisher(Header, common.VOID, common.MOTION)
         self.create_subscription(SayChunk, "say/chunks", self._on_chunk, common.CHUNKS)
         self.create_service(Trigger, "say/stop", self._on_stop)
         self._timer = self.create_timer(HOP_S / 2, self._tick)

@@ -13,7 +13,7 @@ from std_msgs.msg import Header
 from lipsync_robot.msg import Audio, FaceLandmarks, MotorCommand, RobotLandmarks
 
 from .. import bags
-from .common import IMAGE, MOTION, SOUND, TO_MOTION, ParameterError
+from .common import IMAGE, MOTION, SOUND, TO_MOTION, VOID, ParameterError
 
 
 class Arrow(NamedTuple):
@@ -31,7 +31,6 @@ class Arrow(NamedTuple):
         return bags.quality(self.quality.depth, self.quality.reliability == ReliabilityPolicy.RELIABLE)
 
 
-VOID = "audio/void"  # its stamp: sound before this moment is void
 ARROWS = {
     "audio": Arrow(Audio, SOUND),
     VOID: Arrow(Header, MOTION),

@@ -16,7 +16,7 @@ from . import common, images
 from .common import parameter
 from .diagnostics import Condition
 
-SILENT_S, HOME_S = 0.1, 3.0  # in which a driver that still drives is heard; that it is given to come home
+SILENT_S, HOME_S = 0.2, 2.0  # in which a driver that still drives is heard; that it is given to come home
 LONGEST_S = 0.5  # that is simulated at once: a process that was stopped for long must not catch up for minutes
 
 

@@ -9,7 +9,6 @@ from lipsync_robot.msg import Audio
 
 from ..audio.mel import SAMPLE_RATE
 from . import common
-from .topics import VOID
 
 IN_FLIGHT_S = 10.0  # that sound may be on its way; whatever is older comes from a clock that was set back
 
@@ -21,7 +20,7 @@ class Void:
         """act: what the node does at once when sound is called back."""
         self._node, self._act = node, act
         self._until = 0.0
-        node.create_subscription(Header, VOID, self.heed, common.MOTION)
+        node.create_subscription(Header, common.VOID, self.heed, common.MOTION)
 
     def __contains__(self, stamp: float) -> bool:
         """Whether what is stamped so (s since the epoch) was called back."""

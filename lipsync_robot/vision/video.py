@@ -42,9 +42,17 @@ def _upright(frame: av.VideoFrame) -> np.ndarray:
 def after_sound_s(path: Path) -> float:
     """How much later its picture begins than its own sound, s; 0 where it has none. Raises VideoFileError."""
     with opened(path) as container:
-        tracks = [*container.streams.video[:1], *container.streams.audio[:1]]
-        begins = [float((track.start_time or 0) * track.time_base) for track in tracks]
-    return begins[0] - begins[-1]
+        if not container.streams.audio:
+            return 0.0
+        picture = _begins_s(container, "video")
+    with opened(path) as container:  # anew: what was read for one track is lost to the other
+        return picture - _begins_s(container, "audio")
+
+
+def _begins_s(container: av.container.InputContainer, track: str) -> float:
+    """Of what is decoded: by its header a track may begin with what a decoder throws away."""
+    first = next(container.decode(**{track: 0}), None)
+    return first.time or 0.0 if first else 0.0
 
 
 def duration_s(path: Path) -> float | None:

@@ -15,7 +15,8 @@ from std_msgs.msg import Header
 
 from lipsync_robot import bags
 from lipsync_robot.motors.description import Robot
-from lipsync_robot.nodes.topics import ARROWS, VOID
+from lipsync_robot.nodes.common import VOID
+from lipsync_robot.nodes.topics import ARROWS
 from lipsync_robot.twin.controlled import VirtualController
 
 LOOKAHEAD = 2  # hops, of the models that ship

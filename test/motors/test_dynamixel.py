@@ -100,7 +100,7 @@ def test_a_tick_of_seven_servos_is_half_a_millisecond_of_wire() -> None:
 def test_a_line_that_answers_fill_is_too_slow() -> None:
     assert too_slow(ROBOT, rate_hz=100) == ""
     slow = replace(ROBOT, baud=57_600)  # as servos are delivered: 8.5 ms of goals, 2.6 of a question, 8.5 of one answer
-    assert too_slow(slow, rate_hz=100) == "the motors of dynamixel_head take 20 ms of a line of 57600 baud, answers included"
+    assert too_slow(slow, rate_hz=100) == "the motors of dynamixel_head take 19.6 ms of a line of 57600 baud, answers included"
     assert too_slow(slow, rate_hz=50) == ""
 
 
