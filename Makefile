@@ -14,6 +14,8 @@ APT_TEST := espeak-ng ffmpeg libasound2-plugins pulseaudio pulseaudio-utils
 FOLDERS := $(shell find action config launch lipsync_robot models msg samples -type d -not -name __pycache__)
 
 export MUJOCO_GL ?= osmesa
+# Of a ROS 2 that the shell has sourced: the one in $(VENV) is complete, and would be mixed with it.
+unexport PYTHONPATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH ROS_DISTRO ROS_VERSION ROS_PYTHON_VERSION
 HOURS ?= 2
 
 help:
@@ -53,8 +55,13 @@ clean:
 # $(call apt,packages): installs those that are missing, and asks for rights only then.
 apt = dpkg -s $(1) >/dev/null 2>&1 || { $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); }
 
-$(VENV)/.run: requirements.txt requirements-ros.txt
+# By itself: make looks for Python before it runs the first line of what needs it.
+$(VENV)/.apt:
 	$(call apt,$(APT_RUN))
+	mkdir -p $(VENV)
+	touch $@
+
+$(VENV)/.run: requirements.txt requirements-ros.txt | $(VENV)/.apt
 	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed; none was found. Name one: make PYTHON=/path/to/python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip==25.3 # the one of Python 3.10 searches for minutes

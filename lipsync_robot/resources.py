@@ -3,6 +3,7 @@
 They are read from the source tree when the package runs from one, and from share/lipsync_robot of the installation otherwise.
 """
 
+import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -18,3 +19,10 @@ def resource(name: str) -> Path:
         if (root / "package.xml").exists() and (root / name).exists():
             return root / name
     raise FileNotFoundError(f"{name} is not part of this installation (looked in {roots[0]} and share/lipsync_robot)")
+
+
+def installing() -> str:
+    """The command that installs what the package needs, into the Python that runs."""
+    if Path(sys.prefix) == PACKAGE.parent / ".venv":
+        return "make setup"
+    return f"{sys.executable} -m pip install -r {resource('requirements.txt')}"

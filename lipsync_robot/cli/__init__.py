@@ -1,14 +1,17 @@
 """The `lipsync-robot` command: one verb per task, one sentence for every mistake, the traceback in the log."""
 
+import importlib.util
 import logging
 import logging.handlers
 import os
 import signal
 import sys
+import sysconfig
 from pathlib import Path
 from types import FrameType
 
-from ..errors import LipsyncError
+from ..errors import BadInputError, LipsyncError
+from ..resources import installing
 
 INTERRUPTED = 130  # the shell's convention for Ctrl-C
 AGAIN_S = 0.02  # after which a Ctrl-C that met the loading of a module is raised once more
@@ -20,6 +23,7 @@ def main() -> None:
             signal.signal(signal.SIGINT, _interrupt)
             signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
         log = _log_to_file()
+        _only_one_ros()
         from .verbs import app  # here, so that Ctrl-C while it loads is no traceback either
 
         sys.exit(app(standalone_mode=False))  # which returns 130 after a Ctrl-C
@@ -31,7 +35,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
         logging.exception("not installed")
-        _say(f"{error.name} is not installed. Run: make setup")
+        _say(f"{error.name} is not installed. Run: {installing()}")
         sys.exit(1)
     except Exception as error:
         if hasattr(error, "format_message"):  # click's own: a wrong option or argument, or none, when its help was printed
@@ -41,6 +45,16 @@ def main() -> None:
         logging.exception("failed")
         _say(f"failed: {error!r}. This is a fault of lipsync-robot itself; {log}.")
         sys.exit(1)
+
+
+def _only_one_ros() -> None:
+    """An environment with a ROS 2 of its own works with no other: libraries of both would be mixed. Raises BadInputError."""
+    own, found = Path(sysconfig.get_path("purelib"), "rclpy"), importlib.util.find_spec("rclpy")
+    if own.is_dir() and found and found.origin and Path(found.origin).parent != own:
+        raise BadInputError(
+            f"this shell has sourced another ROS 2 (its rclpy is {Path(found.origin).parent}), which gets in the way of what "
+            f"{sys.prefix} holds. Open a shell that has not: echo $PYTHONPATH must say nothing."
+        )
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ..errors import LipsyncError
-from ..resources import resource
+from ..resources import installing, resource
 from .robots import TWIN, robot_file
 from .usage import installed, version
 
@@ -107,9 +107,9 @@ def packages() -> Finding:
         elif build == pin.name and not pin.specifier.contains(number):  # another build has versions of its own
             other.append(f"{pin.name} {number} instead of {pin.specifier}")
     if missing:
-        return Finding("packages", "fault", f"not installed: {', '.join(missing)}", "Run: make setup")
+        return Finding("packages", "fault", f"not installed: {', '.join(missing)}", f"Run: {installing()}")
     if other:
-        return Finding("packages", "warning", ", ".join(other), "What is tested is in requirements.txt. Run: make setup")
+        return Finding("packages", "warning", ", ".join(other), f"What is tested is in requirements.txt. Run: {installing()}")
     return Finding("packages", "ok", f"all {len(pins)} as pinned")
 
 
@@ -119,7 +119,7 @@ def ros_2() -> Finding:
 
         from ..nodes.loopback import heard_after
     except ImportError as error:
-        remedy = "Run: make setup. With a ROS 2 of your own: source it, and build this package with colcon."
+        remedy = "Run: make setup. With a ROS 2 of your own: source it, and build this package with colcon, as in README.md."
         return Finding("ROS 2", "fault", f"cannot be loaded: {error}", remedy)
     distribution = os.environ.get("ROS_DISTRO", "from PyPI")
     fact = f"{distribution}, rclpy {version('rclpy')}, {rclpy.get_rmw_implementation_identifier()}"

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
+from ..errors import BadInputError
+
 TWIN = "twin"
 MAESTRO, DYNAMIXEL = "maestro", "dynamixel"
 EITHER = (MAESTRO, DYNAMIXEL)
@@ -30,10 +32,14 @@ class Port(NamedTuple):
 
 
 def run_folder() -> Path:
-    """Where running programs of this user leave locks and links; gone after a restart."""
-    folder = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"lipsync_robot-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
+    """Where running programs of this user leave locks and links; gone after a restart. Raises BadInputError."""
+    places = [os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir()]  # the first may be another user's, or not there
+    for place in filter(None, places):
+        folder = Path(place, f"lipsync_robot-{os.getuid()}")
+        with contextlib.suppress(OSError):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            return folder
+    raise BadInputError(f"{folder}: cannot be made. Let XDG_RUNTIME_DIR or TMPDIR name a folder of yours.")
 
 
 def resolve(port: str, robot: str) -> Path:

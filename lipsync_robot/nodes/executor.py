@@ -36,6 +36,7 @@ LOOK_S = 0.05  # between two looks at who listens: each costs as much as handing
 FAST_NS = 20_000_000  # timers of this period, or a shorter one, are served between the hops of a chain of nodes too
 SLOW_NS = 1_000_000_000  # timers of this period, or a longer one, may come as late as what is looked at seldom
 TASKS_COME_BACK = hasattr(Executor, "_call_task_in_next_spin")  # by themselves, when they can go on: since Jazzy's rclpy 7.1.9
+TELLS_WHEN_SENT = hasattr(Subscription, "CallbackType")  # to callbacks with a second argument; Humble's rclpy has no such
 EVENTS_EVERY_S = 0.5  # a topic's two ends do not fit together, and the like: worth a warning, not a place in every wait
 
 
@@ -287,7 +288,7 @@ def _may_wait(entity: Any) -> bool:
 
 
 def _message_only(subscription: Subscription) -> bool:
-    return subscription._callback_type is Subscription.CallbackType.MessageOnly
+    return not TELLS_WHEN_SENT or subscription._callback_type is Subscription.CallbackType.MessageOnly
 
 
 def hear(subscription: Subscription) -> bool:

@@ -5,6 +5,7 @@ it or keeps anything for it, and draws the twin itself: asked for pictures, the 
 """
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from ..twin.simulation import FaceSimulation
 from ..vision import camera
 from . import common, images
 from .common import parameter
+from .executor import TELLS_WHEN_SENT
 
 SHOWS = ("viewer", "web", "file")
 NICENESS = 10
@@ -94,17 +96,20 @@ class MonitorNode(common.Configured):
     def _listen(self, kind: type, topic: str, show: Callable[[Any], None], quality: QoSProfile = SERIES) -> None:
         latest = 0
 
-        def on_message(message: Any, sent: Any) -> None:
+        def on_message(message: Any, info: dict[str, int]) -> None:
             nonlocal latest
             self.heard += 1
             stamp = _nanoseconds(message.header.stamp)
             self._window.at(stamp)
             if topic in ARROWS and stamp > latest:  # a driver sends a pose until it has a new one
-                self._window.latency(topic, (sent["source_timestamp"] - stamp) * 1e-9)  # not how busy the monitor is
+                self._window.latency(topic, (info["source_timestamp"] - stamp) * 1e-9)  # not how busy the monitor is
                 latest = stamp
             show(message)
 
-        self.create_subscription(kind, topic, on_message, quality)
+        def when_it_comes(message: Any) -> None:
+            on_message(message, {"source_timestamp": time.time_ns()})
+
+        self.create_subscription(kind, topic, on_message if TELLS_WHEN_SENT else when_it_comes, quality)
 
     def _on_image(self, message: Image) -> None:
         try:

@@ -49,6 +49,16 @@ def test_a_machine_that_runs_these_tests_has_no_fault(here: tuple[int, dict[str,
     assert by_name["robot"].fact == "twin: 11 motors, maestro, 115200 baud"
 
 
+def test_another_ros_2_that_the_shell_has_sourced_is_told_of_by_every_verb(tmp_path: Path) -> None:
+    (tmp_path / "rclpy").mkdir()
+    (tmp_path / "rclpy/__init__.py").touch()
+    sourced = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    ended = subprocess.run([COMMAND, "doctor"], env=sourced, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert f"this shell has sourced another ROS 2 (its rclpy is {tmp_path}/rclpy)" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
 def test_every_finding_says_a_fact_and_what_is_not_well_a_remedy(here: tuple[int, dict[str, Finding]]) -> None:
     for finding in here[1].values():
         assert finding.fact
