@@ -153,9 +153,6 @@ def stored(robot: str, twin: bool, before: float, lag: float) -> list[str]:
     if robot == TWIN:
         return [*lines, "the twin's description belongs to the package: nothing was written"]
     if twin:
-        return [
-            *lines,
-            f"the twin spoke in its place: nothing was written into {robot}. Name the robot's --port",
-        ]
+        return [*lines, f"the twin spoke in its place: nothing was written into {robot}. Name the robot's --port"]
     rewrite(robot_file(robot), lambda text: with_setting(text, "servo_lag_s", round(lag, 3)))
     return [*lines, f"wrote {robot}"]
