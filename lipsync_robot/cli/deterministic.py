@@ -1,6 +1,7 @@
 """A bag through the stages without a clock: which commands come out, and whether they are those that were recorded."""
 
 import hashlib
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.markup import escape
 from rich.progress import track
 
 from .. import bags
+from ..errors import BadInputError
 from ..nodes.common import VOID
 from ..nodes.composed import composed
 from ..nodes.recorded import Recorded, answers, serialized
@@ -87,6 +89,12 @@ def _stamp(message: Any) -> tuple[int, int]:
 
 
 def _compared(then: dict[tuple[int, int], bytes], now: dict[tuple[int, int], bytes]) -> dict[str, Any]:
+    motors = {len(_positions(command)) for command in (*islice(then.values(), 1), *islice(now.values(), 1))}
+    if len(motors) > 1:
+        raise BadInputError(
+            f"the bag's commands are for another robot: {' and '.join(map(str, sorted(motors)))} motors. Name the one that was "
+            "recorded, with --robot, --inverse and --face."
+        )
     both = then.keys() & now.keys()
     different = [stamp for stamp in both if then[stamp] != now[stamp]]
     distances = [np.abs(_positions(then[stamp]) - _positions(now[stamp])).max() for stamp in different]

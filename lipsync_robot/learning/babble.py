@@ -33,6 +33,12 @@ NO_FACE = (
     "light it evenly, keep both still, or try --source grey."
 )
 
+LEAST_SEEN = 0.2  # of the poses of a chunk: else something has happened to the camera, the light or the robot
+LOST = (
+    "{lost} of the last {tried} poses of {robot} showed no face, or never stood still. Look after camera, light and servos, "
+    "then repeat the command: it goes on where it was."
+)
+
 Look = Callable[[list[np.ndarray]], np.ndarray | None]  # views -> (468, 3) cm, metric face, None where no face is found
 
 
@@ -43,13 +49,28 @@ class Plan:
     robot: str
     motors: list[str]
     groups: list[str]
+    ranges: list[list[float]]  # bus units at position 0 and 1 and at neutral, which commands are shares of
     source: Source
     seed: int
     face: str  # that a twin wears; a robot's own is `canonical` too
 
     @classmethod
     def of(cls, robot: Robot, source: Source, seed: int, face: str = "canonical") -> "Plan":
-        return cls(robot.name, robot.names, [motor.group for motor in robot.motors], source, seed, face)
+        groups, ends = [motor.group for motor in robot.motors], zip(*robot.ends, robot.targets(robot.neutral), strict=True)
+        return cls(robot.name, robot.names, groups, [[float(end) for end in each] for each in ends], source, seed, face)
+
+    @classmethod
+    def load(cls, path: Path) -> "Plan":
+        """What save wrote. Raises BadInputError."""
+        try:
+            return cls(**json.loads(path.read_text()))
+        except (OSError, TypeError, ValueError) as error:
+            raise BadInputError(f"{path}: is not what babble wrote ({error}). Babble into another folder.") from error
+
+    def save(self, path: Path) -> None:
+        unfinished = path.with_suffix(".part")
+        unfinished.write_text(json.dumps(asdict(self), indent=2))
+        unfinished.replace(path)
 
 
 class Pose(NamedTuple):
@@ -90,7 +111,7 @@ class Babble(NamedTuple):
         files = sorted(folder.glob(CHUNKS))
         if not files or not (folder / SETTINGS).is_file():
             raise BadInputError(f"{folder}: holds no babble. Make some: lipsync-robot babble --output {folder}")
-        plan = Plan(**json.loads((folder / SETTINGS).read_text()))
+        plan = Plan.load(folder / SETTINGS)
         chunks = [_load(path) for path in files]
         parts, commands, landmarks = (np.concatenate(arrays) for arrays in list(zip(*chunks, strict=True))[:3])
         resting = parts == "rest"
@@ -114,16 +135,23 @@ def babble(plan: Plan, output: Path, samples: int, chunks: Chunks) -> Babble:
     Raises BadInputError where the folder is another plan's, and where its robot is not seen at rest.
     """
     settings = output / SETTINGS
-    if any(output.glob(CHUNKS)) and Plan(**json.loads(settings.read_text())) != plan:
-        raise BadInputError(f"{output}: was begun with other settings, which {settings} holds. Name another --output.")
-    output.mkdir(parents=True, exist_ok=True)
-    settings.write_text(json.dumps(asdict(plan), indent=2))
+    if any(output.glob(CHUNKS)):
+        if Plan.load(settings) != plan:
+            raise BadInputError(f"{output}: was begun with other settings, which {settings} holds. Name another --output.")
+    else:
+        output.mkdir(parents=True, exist_ok=True)
+        plan.save(settings)
     wanted = [range(k, k + CHUNK) for k in range(0, samples, CHUNK)]
     missing = [poses for poses in wanted if not _file(output, poses).exists()]
     for poses, chunk in track(chunks(missing), f"babbling, {CHUNK} poses at a time", len(missing)):
         if poses.start == 0 and "rest" not in chunk.parts:  # sooner than after an hour
             raise BadInputError(NO_FACE.format(robot=plan.robot))
-        chunk.save(_file(output, poses))
+        if len(chunk.commands) < LEAST_SEEN * chunk.tried:
+            raise BadInputError(LOST.format(lost=chunk.tried - len(chunk.commands), tried=chunk.tried, robot=plan.robot))
+        try:
+            chunk.save(_file(output, poses))
+        except OSError as error:
+            raise BadInputError(f"{output}: cannot be written ({error.strerror}). What came before is kept.") from error
     return Babble.load(output)
 
 

@@ -1,6 +1,7 @@
 """Who babbles: the twin in several processes, a robot on its bus, or a bag of what one of them did before."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
@@ -21,6 +22,7 @@ from ..vision.facemesh import SteadyLook
 from . import bag
 from .babble import CHUNK, Chunk, Chunks, Look, Source, asked, moved, seen
 
+EXPOSURE_S = 2.0  # in which a webcam finds its exposure and white balance: until then everything seems to move
 WIDTH, HEIGHT = 320, 240  # pixels of the twin's camera
 Awake = tuple[Body, Look]  # a robot, and how to look at it
 
@@ -77,6 +79,9 @@ def twin(robot: Robot, source: Source, face: str = "canonical") -> Awake:
 def real(robot: Robot, source: Source, port: str, camera: str) -> Awake:
     """A robot on a serial port, before a camera. Raises BusError or CameraError."""
     eye, look = RealCamera(camera), SteadyLook(source == "grey")  # first, as they take their time: a bus that waits goes home
+    exposed = time.monotonic() + EXPOSURE_S
+    while time.monotonic() < exposed:
+        eye.picture()
     return Body(robot, lambda: open_bus(robot, port), eye), look
 
 

@@ -47,6 +47,11 @@ def resolve(port: str, robot: str) -> Path:
     return run_folder() / f"{robot}.port" if port == TWIN else Path(port)
 
 
+def is_real(port: str) -> bool:
+    """Whether servos may hang behind it: it is a device, and no pseudo-terminal, which is another program's."""
+    return port.startswith("/dev/") and not os.path.realpath(port).startswith("/dev/pts/")
+
+
 def listed() -> list[Port]:
     """The serial ports of this machine."""
     return sorted(described(info) for info in list_ports.comports())

@@ -1,5 +1,6 @@
 """`lipsync-robot record` and `replay` as a person meets them."""
 
+import array
 import json
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
+from lipsync_robot.msg import MotorCommand
 from rclpy.serialization import serialize_message
 from std_msgs.msg import Header
 
@@ -64,6 +66,21 @@ def test_sound_that_was_called_back_is_forgotten_again(bag: Path, tmp_path: Path
     ended = run("replay", tmp_path / "bag", "--deterministic", "--json", report)
     assert ended.returncode == 0, ended.stderr
     assert json.loads(report.read_text())["commands"] == 128 - LOOKAHEAD  # which a network that begins anew waits for
+
+
+def test_another_robots_commands_are_not_compared(bag: Path, tmp_path: Path) -> None:
+    other = bags.Recording(tmp_path / "bag")
+    for topic, kind, moment, data in bags.messages(bag, "/audio", "/motor/command"):
+        message = bags.decoded(data, kind)
+        if topic == "/motor/command":
+            stamp = Time(sec=message.header.stamp.sec, nanosec=message.header.stamp.nanosec)
+            command = MotorCommand(header=Header(stamp=stamp), positions=array.array("f", [0.5] * 13))
+            data = serialize_message(command)
+        other.write(topic, kind, moment, data)
+    other.close()
+    ended = run("replay", tmp_path / "bag", "--deterministic")
+    assert ended.returncode == 2
+    assert "the bag's commands are for another robot: 11 and 13 motors" in ended.stderr
 
 
 def test_a_stage_moves_a_robot_and_leaves_it_at_neutral(

@@ -232,7 +232,7 @@ def one_sentence(ended: subprocess.CompletedProcess) -> str:
         (["{empty}"], "the file is empty (0 bytes)"),
         (["{corrupt}"], "not a sound file that FFmpeg can read"),
         (["--mic", "--device", "no such ear"], "'no such ear': cannot record"),
-        (["--port", "/dev/ttyNONE"], "/dev/ttyNONE: no such port"),
+        (["--port", "/dev/ttyNONE"], "/dev/ttyNONE: which robot is on it? Add --robot"),
         (["--robot", "/nowhere/emo.yaml"], "/nowhere/emo.yaml: no such file"),
         (["--config", "/nowhere/speak.yaml"], "/nowhere/speak.yaml: no such file"),
         (["--config", "{no_yaml}"], "not valid YAML"),

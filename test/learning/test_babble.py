@@ -1,6 +1,7 @@
 """A robot finds out what its motors do: part by part, whenever it is interrupted, whatever bus it hangs on."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -74,6 +75,9 @@ def test_a_folder_is_of_one_robot_and_one_seed(robot: Robot, tmp_path: Path) -> 
         babble(Plan.of(robot, "exact", 1), tmp_path, CHUNK, lambda wanted: [])
     with pytest.raises(BadInputError, match="was begun with other settings"):
         babble(Plan.of(robot, "exact", 0, "other"), tmp_path, CHUNK, lambda wanted: [])
+    wider = replace(robot, motors=[replace(robot.motors[0], max_us=robot.motors[0].max_us + 100), *robot.motors[1:]])
+    with pytest.raises(BadInputError, match="was begun with other settings"):  # commands are shares of the range
+        babble(Plan.of(wider, "exact", 0), tmp_path, CHUNK, lambda wanted: [])
     next(tmp_path.glob("*.npz")).write_bytes(b"PK")
     with pytest.raises(BadInputError, match="Delete it and run the same babble again"):
         Babble.load(tmp_path)
@@ -108,6 +112,23 @@ def test_a_face_that_is_not_seen_is_said_so(robot: Robot, tmp_path: Path) -> Non
     with pytest.raises(BadInputError, match="holds no babble"):
         Babble.load(tmp_path)
     assert len(exact(robot, tmp_path, CHUNK).commands) == CHUNK  # other settings than those that led nowhere
+
+
+def test_when_most_faces_are_lost_it_stops_and_goes_on_once_that_is_mended(robot: Robot, tmp_path: Path) -> None:
+    lamp = iter([True] * 30)  # then it goes out
+
+    def wake() -> babblers.Awake:
+        body, look = babblers.twin(robot, "exact")
+        return body, lambda views: look(views) if next(lamp, False) else None
+
+    plan = Plan.of(robot, "exact", 0)
+    with pytest.raises(BadInputError, match=r"2\d of the last 25 poses of twin showed no face"):
+        babble(plan, tmp_path, 3 * CHUNK, babblers.live(wake, 0))
+    assert len(Babble.load(tmp_path).commands) == CHUNK
+    assert len(babble(plan, tmp_path, 3 * CHUNK, babblers.live(lambda: babblers.twin(robot, "exact"), 0)).commands) == 3 * CHUNK
+    (tmp_path / "settings.json").write_text("")
+    with pytest.raises(BadInputError, match=r"settings.json: is not what babble wrote"):
+        Babble.load(tmp_path)
 
 
 class Head:

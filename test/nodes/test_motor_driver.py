@@ -139,6 +139,12 @@ def test_a_driver_starts_before_its_robot_and_says_what_it_waits_for(driven: Dri
     assert driven.says("sending", DiagnosticStatus.OK)
 
 
+def test_the_twins_description_drives_no_other_servos(start: Callable) -> None:
+    process = start("motor_driver", "-p", "motor_driver:port:=/dev/ttyACM61")
+    assert "port is /dev/ttyACM61, but robot the twin's: name its own file." in output(process)
+    assert process.returncode == 2
+
+
 def test_an_emergency_stop_freezes_the_servos_until_it_is_reset(driven: Driven, start: Callable) -> None:
     start("twin")
     start("motor_driver")
