@@ -19,7 +19,7 @@ LOOK_S = 0.25  # between two looks at which ports there are
 SETTLE_S = 0.5  # until the system has given a new port its rights
 
 ADVICE = {
-    "silent": "nothing answers: is the servos' power on, and the baud one of the usual?",
+    "silent": "nothing answers: is the servos' power on, the baud one of the usual, a Maestro's serial mode USB Dual Port?",
     "not asked": "",
     "in use": "another program is using it: stop that one first",
     "not allowed": "you may not open it. Run: sudo usermod -aG dialout $USER, then log in again",

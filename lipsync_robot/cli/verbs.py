@@ -29,7 +29,7 @@ VERBS: dict[str, tuple[str, dict[str, str]]] = {  # what each is in which module
     "babble": ("babble.babble", {}),
     "export": ("learning.export_run", {}),
     "adapt": ("learning.adapt", {}),
-    "motors": ("motors.app", {}),
+    "motors": ("motors.app", {"stop": "emergency.stop", "reset": "emergency.reset"}),
     "calibrate": ("calibrate.app", {"sync": "calibrate_sync.sync"}),
     "data": ("data.data", {}),
     "train": ("learning.train", {"predictor": "predictor.train"}),

@@ -5,6 +5,7 @@ import math
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from std_srvs.srv import SetBool, Trigger
 
 from lipsync_robot.motors.description import Robot
 from lipsync_robot.resources import resource
+
+COMMAND = str(Path(sys.prefix) / "bin" / "lipsync-robot")
 
 
 class Driven:
@@ -40,6 +43,12 @@ class Driven:
         answer = client.call_async(kind.Request(**request))
         assert self.ear.until(answer.done)
         return answer.result()
+
+    def operator(self, *arguments: str) -> tuple[int, str]:
+        """What a person does at another terminal -> exit status, and what they are told."""
+        process = subprocess.Popen([COMMAND, "motors", *arguments], stderr=subprocess.PIPE, text=True)
+        assert self.ear.until(lambda: process.poll() is not None)
+        return process.returncode, process.communicate()[1]
 
     def state(self) -> str:
         return self.ask(GetState, "motor_driver/get_state").current_state.label
@@ -149,13 +158,21 @@ def test_an_emergency_stop_freezes_the_servos_until_it_is_reset(driven: Driven, 
     start("twin")
     start("motor_driver")
     assert driven.opens_jaw(0.4)
-    assert driven.ask(Trigger, "motor/emergency_stop").success
+    status, told = driven.operator("stop")
+    assert status == 0
+    assert "frozen until motor/reset" in told
     count = len(driven.sent) + 50  # what was on its way may still come
     assert driven.ear.until(lambda: driven.open_jaw(0.9) or len(driven.sent) > count + 300)
     assert all(message.position == driven.sent[count].position for message in driven.sent[count:])
     assert driven.says("emergency stop", DiagnosticStatus.ERROR)
-    assert driven.ask(Trigger, "motor/reset").success
+    assert driven.operator("reset")[0] == 0
     assert driven.opens_jaw(0.9)
+
+
+def test_a_robot_that_does_not_run_cannot_be_stopped(driven: Driven) -> None:
+    status, told = driven.operator("stop", "--namespace", "nowhere")
+    assert status == 1
+    assert "no driver answers" in told
 
 
 def test_an_emergency_stop_is_heard_while_the_face_goes_home(
