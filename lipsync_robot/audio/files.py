@@ -142,7 +142,7 @@ def _open(path: Path) -> av.container.InputContainer:
     if path.stat().st_size == 0:
         raise AudioFileError(f"{path}: the file is empty (0 bytes). Was the download or the recording cut off?")
     try:
-        container = av.open(str(path))
+        container = av.open(str(path), metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
         raise AudioFileError(f"{path}: not a sound file that FFmpeg can read ({error.strerror}).") from error
     if not container.streams.audio:

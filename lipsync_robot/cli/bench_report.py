@@ -131,7 +131,7 @@ def _scale(figures: dict[str, Any]) -> str:
         hours an epoch. An epoch of APC is {hops / 1e6:.0f} million hops and {operations / 1e15:.0f} PFLOP:
         {operations / GPU_FLOPS / 60:.0f} minutes on a GPU that keeps up {GPU_FLOPS / 1e12:.0f} TFLOP/s, and little more
         than an Nth of that on N of them, whose gradients are {4 * APC_WEIGHTS / 1e6:.0f} MB a step. That is arithmetic: no
-        GPU was measured."""
+        GPU was measured, and `train` uses one."""
         parts.append(_paragraph(voxceleb))
     return "\n\n".join(parts)
 

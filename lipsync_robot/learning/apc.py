@@ -49,8 +49,8 @@ class ApcTraining(lightning.LightningModule):
         self.config = config
         self.network = APC(config.units, config.layers)
 
-    def _losses(self, mel: Tensor, spoken: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """mel (batch, time, 80) dB, spoken (batch, time) phones -> L1, cross-entropy, share of phones told."""
+    def _losses(self, mel: Tensor, spoken: Tensor) -> tuple[Tensor, Tensor, Tensor, int]:
+        """mel (batch, time, 80) dB, spoken (batch, time) phones -> L1, cross-entropy, share of phones told, of how many."""
         features, _ = self.network(mel)
         ahead = self.network.normalise(mel[:, self.config.shift :])
         l1 = (self.network.post(features[:, : -self.config.shift]) - ahead).abs().mean()
@@ -59,23 +59,25 @@ class ApcTraining(lightning.LightningModule):
         spoken = spoken[:, : spoken.shape[1] - late].flatten()
         known = spoken != UNKNOWN
         if not known.any():
-            return l1, l1.new_zeros(()), l1.new_zeros(())
+            return l1, l1.new_zeros(()), l1.new_zeros(()), 0
         entropy = cross_entropy(told, spoken, ignore_index=UNKNOWN, label_smoothing=0.05)
-        return l1, entropy, (told.argmax(-1) == spoken)[known].float().mean()
+        return l1, entropy, (told.argmax(-1) == spoken)[known].float().mean(), int(known.sum())
 
     def training_step(self, batch: list[Tensor], _: int) -> Tensor:
         mel, spoken = batch
-        l1, entropy, told = self._losses(augment.everything(mel), spoken)
+        l1, entropy, told, _ = self._losses(augment.everything(mel), spoken)
         self.log_dict({"train_l1": l1, "train_phones_told": told})
         return l1 + self.config.phones_weight * entropy
 
     def validation_step(self, batch: list[Tensor], _: int) -> None:
         mel, spoken = batch
-        l1, entropy, told = self._losses(mel, spoken)
+        l1, entropy, told, known = self._losses(mel, spoken)
         last_seen = self.network.normalise(mel)
         repeated = (last_seen[:, self.config.shift :] - last_seen[:, : -self.config.shift]).abs().mean()
         loss = l1 + self.config.phones_weight * entropy
-        self.log_dict({"val_l1": l1, "val_loss": loss, "val_phones_told": told}, prog_bar=True)
+        self.log_dict({"val_l1": l1, "val_loss": loss}, prog_bar=True)
+        if known:
+            self.log("val_phones_told", told, prog_bar=True, batch_size=known)
         self.log("val_l1_repeat_last", repeated)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:

@@ -162,7 +162,8 @@ def principal_motions(data: clips.Clips, count: int) -> Tensor:
 
 def _sample(data: clips.Clips) -> np.ndarray:
     """(at most 6000, 1404) cm, displacements from all over the clips."""
-    sample = np.concatenate([clip.displacement[::10] for clip in data]).reshape(-1, POINTS * 3)
+    some = [clip.displacement[::10].copy() for clip in data]  # a view would keep all of it
+    sample = np.concatenate(some).reshape(-1, POINTS * 3)
     return sample[np.random.default_rng(0).permutation(len(sample))[:6000]]
 
 

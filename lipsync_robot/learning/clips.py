@@ -5,11 +5,11 @@ What is held of a corpus is where its clips lie; the clips themselves are read w
 
 import functools
 import sys
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -21,10 +21,11 @@ from ..audio.mel import FRAME_RATE
 from ..errors import BadInputError
 from ..face.profile import closed_mouth
 from . import augment, shards
-from .corpus import TABLES, Row, split_of, table
+from .corpus import TABLES, Row, split_in, table
 from .resampling import resample, sampled
 
-REMEMBERED = 1200  # clips, so that a small corpus is read once: about 1 GB of three-second ones
+REMEMBERED = 180_000  # hops, so that a small corpus is read once: an hour takes 1 GB, and half of one as it is taught
+T = TypeVar("T")
 LOUD_DB = 35.0  # a frame within this of the clip's loudest is speech
 ANTICIPATION, RELEASE = 8, 10  # hops of 20 ms for which lips move before and after the sound
 WAITING, LINGERING = 25, 25  # hops around speech in which a mouth may be open as it is; past them it is taught to close
@@ -57,7 +58,27 @@ class Place(NamedTuple):
     start_s: float = 0.0  # of its recording
 
 
-@functools.lru_cache(REMEMBERED)
+def remembered(function: Callable[[Place], T]) -> Callable[[Place], T]:
+    """The function, which is asked once for each of the last places that together have REMEMBERED hops."""
+    kept: OrderedDict[Place, T] = OrderedDict()
+    held = 0
+
+    @functools.wraps(function)
+    def remembering(place: Place) -> T:
+        nonlocal held
+        if place in kept:
+            kept.move_to_end(place)
+            return kept[place]
+        kept[place] = result = function(place)
+        held += place.hops
+        while held > REMEMBERED:
+            held -= kept.popitem(last=False)[0].hops
+        return result
+
+    return remembering
+
+
+@remembered
 def load(place: Place) -> Clip:
     landmarks, rate, mel = shards.read(place.prepared, place.shard, place.offset, place.size)
     moments = np.arange(len(landmarks)) / rate + place.picture_leads_s
@@ -68,7 +89,7 @@ def load(place: Place) -> Clip:
 
 
 class Clips:
-    """Clips that are read one by one, each time they are asked for; the last REMEMBERED of them are kept in memory."""
+    """Clips that are read one by one, each time they are asked for; the last of them are kept in memory."""
 
     def __init__(self, places: list[Place]) -> None:
         self.places = places
@@ -102,10 +123,9 @@ def load_splits(corpus: Path, prepared: Path) -> dict[str, Clips]:
     rows = table(corpus)
     splits: dict[str, Clips] = {}
     for entry in shards.entries(prepared):
-        row = rows.get(entry.name) if rows is not None else None
-        belongs = split_of(entry.person) if rows is None else row.split if row else None
+        belongs = split_in(rows, entry.name, entry.person)
         if not entry.dropped and belongs:
-            splits.setdefault(belongs, Clips([])).places.append(_place(prepared, entry, row))
+            splits.setdefault(belongs, Clips([])).places.append(_place(prepared, entry, (rows or {}).get(entry.name)))
     return splits
 
 
@@ -158,7 +178,7 @@ def smoothed(displacement: np.ndarray) -> np.ndarray:
     return savgol_filter(displacement, *SMOOTHER, axis=0, mode="nearest")
 
 
-@functools.lru_cache(REMEMBERED)
+@remembered
 def taught(place: Place) -> tuple[np.ndarray, np.ndarray]:
     """What is learned from a clip: mel (hops, 80) dB, and the displacement (hops, 468, 3) float16 cm that it should lead to."""
     clip = load.__wrapped__(place)
@@ -195,7 +215,7 @@ class Stretches(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
     def person_weights(self, power: float) -> list[float]:
         """Draw probability of each clip, so that a person with n hops counts as n ** power instead of n."""
-        hops: Counter[str] = Counter()
+        hops: Counter[tuple[Path, str]] = Counter()
         for place in self._clips.places:
-            hops[place.person] += place.hops
-        return [place.hops * hops[place.person] ** (power - 1) for place in self._clips.places]
+            hops[place.prepared, place.person] += place.hops
+        return [place.hops * hops[place.prepared, place.person] ** (power - 1) for place in self._clips.places]

@@ -11,7 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
+from ..audio import files
 from ..errors import BadInputError
+from ..vision import video
 
 SOUND = (".opus", ".wav", ".flac", ".m4a", ".mp3", ".ogg")
 VIDEO = (".mp4", ".mkv", ".mov", ".webm", ".avi")
@@ -37,6 +41,11 @@ class Layout(NamedTuple):
         suffixes = [(self.sounds, suffix) for suffix in SOUND] + [(self.videos, suffix) for suffix in VIDEO]
         paths = (Path(folder, name + end) for folder, suffix in suffixes for end in (suffix, suffix.upper()))
         return next(path for path in paths if path.exists())
+
+    def heard(self, name: str) -> np.ndarray:
+        """That sound, (n,) float32 in -1..1 at 16 kHz, from the first picture on. Raises BadInputError."""
+        path = self.sound(name)
+        return files.read(path, video.after_sound_s(path) if path.suffix.lower() in VIDEO else 0.0)
 
 
 class Row(NamedTuple):
@@ -98,10 +107,17 @@ def split_of(person: str) -> str:
     return {0: "val", 1: "test"}.get(zlib.crc32(person.encode()) % 100, "train")
 
 
+def split_in(rows: dict[str, Row] | None, name: str, person: str) -> str | None:
+    """The split of a clip: as the corpus's table has it, or by its person where there is no table."""
+    if rows is None:
+        return split_of(person)
+    return rows[name].split if name in rows else None
+
+
 def _videos(folder: str) -> Iterator[tuple[str, str]]:
     """Name and suffix of every video below folder."""
-    for parent, _, files in os.walk(folder):
-        for file in files:
+    for parent, _, names in os.walk(folder):
+        for file in names:
             name, suffix = os.path.splitext(os.path.relpath(os.path.join(parent, file), folder))
             if suffix.lower() in VIDEO:
                 yield name.replace(os.sep, "/"), suffix

@@ -120,7 +120,7 @@ def sound(corpus: Path, clip: Clip) -> np.ndarray:
     """-> (n,) int16 at 16 kHz, as long as the clip's frames."""
     length = len(truth(clip)) * SAMPLE_RATE // RATE
     begin = round(clip.start_s * SAMPLE_RATE)
-    samples = files.read(layout(corpus).sound(clip.name))[begin : begin + length]
+    samples = layout(corpus).heard(clip.name)[begin : begin + length]
     return (np.pad(samples, (0, length - len(samples))) * files.FULL_SCALE).astype(np.int16)
 
 

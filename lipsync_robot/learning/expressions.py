@@ -19,7 +19,7 @@ from ..face.landmarks import CANONICAL
 from ..vision import video
 from ..vision.expression import AVERAGE_LAG, GRID_HZ, Signs, averaged, distance, rate, speeds, stretches, watched
 from ..vision.facemesh import FaceMesh
-from .corpus import Recording, layout, recordings, table
+from .corpus import Recording, layout, recordings, split_in, table
 from .progress import track
 
 
@@ -63,11 +63,10 @@ def follow(corpus: Path, output: Path, split: str | None) -> list[str]:
 
     -> a line for each video that cannot be read.
     """
-    rows = table(corpus) or {}
-    chosen = {name for name, row in rows.items() if row.split == split}
-    wanted = [each for each in recordings(corpus) if not split or each.name in chosen]
+    rows = table(corpus)
+    wanted = [each for each in recordings(corpus) if split in (None, split_in(rows, each.name, each.person))]
     if not wanted:
-        raise BadInputError(f"{corpus}: no clip of split {split!r}. Choose one that its table names, or none.")
+        raise BadInputError(f"{corpus}: no clip of split {split!r}. Choose one that its table names, or leave --split out.")
     places, unreadable = layout(corpus), []
     for recording in track(wanted, "following"):
         if (output / f"{recording.name}.npz").exists():

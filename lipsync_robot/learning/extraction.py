@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..audio import files
 from ..audio.mel import FRAME_RATE, SAMPLE_RATE, LogMel
 from ..errors import BadInputError
 from ..face import scores
@@ -29,45 +28,54 @@ COUNT_EVERY_S = 1.0  # the pictures in which a second face is looked for
 
 def extract(recording: Recording, layout: Layout, limits: cleaning.Limits) -> tuple[Entry, Clip | None]:
     """What was found in one recording, and the clip unless it was dropped."""
-    path = layout.video(recording)
     entry = Entry(recording.name, recording.person)
     try:
-        entry = entry._replace(bitrate_kbps=video.bit_rate_kbps(path))
-        followed = _follow(path)
-        if followed is None:
-            return entry._replace(dropped="more than one face"), None
-        moments, faces = followed
-        kept = cleaning.longest_stretch(np.array([face is not None for face in faces], bool))
-        moments, seen = moments[kept], [face for face in faces[kept] if face is not None]
-        if not seen:
-            return entry._replace(dropped="no face"), None
-        start, span = float(moments[0]), float(moments[-1] - moments[0])
-        if span < cleaning.SHORTEST_S:
-            return entry._replace(dropped=f"a face for less than {cleaning.SHORTEST_S:g} s"), None
-        rate = (len(moments) - 1) / span
-        poses = np.array([face.pose for face in seen])
-        entry = entry._replace(
-            start_s=start,
-            frames=len(seen),
-            frame_rate=rate,
-            centerness_deg=cleaning.centerness(poses),
-            shakiness_deg=cleaning.shakiness(poses, rate),
-        )
-        if entry.centerness_deg >= limits.centerness_deg:
-            return entry._replace(dropped="turned away"), None
-        if entry.shakiness_deg >= limits.shakiness_deg:
-            return entry._replace(dropped="head moves too much"), None
-        sound = layout.sound(recording.name)
-        samples = files.read(sound, video.after_sound_s(path) if sound == path else 0.0)
-        mel = LogMel()(samples[round(start * SAMPLE_RATE) : round((start + span + 1 / rate) * SAMPLE_RATE)])
-        if len(mel) < cleaning.SHORTEST_S * FRAME_RATE:
-            return entry._replace(dropped=f"sound for less than {cleaning.SHORTEST_S:g} s"), None
+        entry, clip = _extracted(entry, recording, layout, limits)
     except BadInputError as error:
         return entry._replace(dropped=f"unreadable: {error}"), None
-    points = np.array([face.points for face in seen], np.float32)
-    clip = Clip(resample(points, moments - start, np.arange(len(seen)) / rate), rate, mel)  # telephones film at a varying rate
+    except Exception as error:  # whatever one file does to a decoder: the others of its shard must not be lost with it
+        return entry._replace(dropped=f"unreadable: {error!r}"), None
+    if clip is None:
+        return entry, None
     lead = picture_lead(clip)
     return entry._replace(picture_leads_ms=1000 * lead.seconds, picture_leads_r=lead.correlation), clip
+
+
+def _extracted(entry: Entry, recording: Recording, layout: Layout, limits: cleaning.Limits) -> tuple[Entry, Clip | None]:
+    """Raises BadInputError."""
+    path = layout.video(recording)
+    entry = entry._replace(bitrate_kbps=video.bit_rate_kbps(path))
+    followed = _follow(path)
+    if followed is None:
+        return entry._replace(dropped="more than one face"), None
+    moments, faces = followed
+    kept = cleaning.longest_stretch(np.array([face is not None for face in faces], bool))
+    moments, seen = moments[kept], [face for face in faces[kept] if face is not None]
+    if not seen:
+        return entry._replace(dropped="no face"), None
+    start, span = float(moments[0]), float(moments[-1] - moments[0])
+    if span < cleaning.SHORTEST_S:
+        return entry._replace(dropped=f"a face for less than {cleaning.SHORTEST_S:g} s"), None
+    rate = (len(moments) - 1) / span
+    poses = np.array([face.pose for face in seen])
+    entry = entry._replace(
+        start_s=start,
+        frames=len(seen),
+        frame_rate=rate,
+        centerness_deg=cleaning.centerness(poses),
+        shakiness_deg=cleaning.shakiness(poses, rate),
+    )
+    if entry.centerness_deg >= limits.centerness_deg:
+        return entry._replace(dropped="turned away"), None
+    if entry.shakiness_deg >= limits.shakiness_deg:
+        return entry._replace(dropped="head moves too much"), None
+    samples = layout.heard(recording.name)
+    mel = LogMel()(samples[round(start * SAMPLE_RATE) : round((start + span + 1 / rate) * SAMPLE_RATE)])
+    if len(mel) < cleaning.SHORTEST_S * FRAME_RATE:
+        return entry._replace(dropped=f"sound for less than {cleaning.SHORTEST_S:g} s"), None
+    points = np.array([face.points for face in seen], np.float32)
+    points = resample(points, moments - start, np.arange(len(seen)) / rate)  # telephones film at a varying rate
+    return entry, Clip(points, rate, mel)
 
 
 def picture_lead(clip: Clip) -> scores.Lag:

@@ -47,6 +47,7 @@ def run(
     stop = EarlyStopping(monitor, mode=mode, patience=patience)
     trainer = lightning.Trainer(
         max_epochs=epochs,
+        devices=1,  # what comes after, the export, is not made to be run by several processes
         precision=precision or fastest(),
         gradient_clip_val=GRADIENT_NORM,
         callbacks=[best, stop, LearningRateMonitor(), RichProgressBar(console_kwargs={"stderr": True})],
@@ -72,9 +73,12 @@ def fastest(processor: Path = Path("/proc/cpuinfo")) -> Precision:
 def begin(run: Path, settings: dict[str, Any], resume: bool) -> None:
     """Notes what a run is trained with. Raises BadInputError where it would go on with other settings than it began with."""
     noted = run / "settings.json"
-    if resume and noted.exists() and json.loads(noted.read_text()) != settings:
+    others = noted.exists() and json.loads(noted.read_text()) != settings
+    if resume and others:
         raise BadInputError(f"{run}: was begun with other settings, which {noted} holds. Name another --output, or start anew.")
     run.mkdir(parents=True, exist_ok=True)
+    for left in run.glob("*.ckpt") if others else ():  # the next --resume must not go on from these
+        left.unlink()
     noted.write_text(json.dumps(settings, indent=2))
 
 

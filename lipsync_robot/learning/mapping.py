@@ -38,9 +38,9 @@ class MappingConfig:
 
 def people(data: clips.Clips) -> np.ndarray:
     """-> (people, 113, 2) cm, each one's face at rest: in many a clip the mouth is never closed, so not of every clip."""
-    theirs: dict[str, list[clips.Place]] = {}
+    theirs: dict[tuple[Path, str], list[clips.Place]] = {}  # two corpora may have a person of the same name
     for place in data.places:
-        theirs.setdefault(place.person, []).append(place)
+        theirs.setdefault((place.prepared, place.person), []).append(place)
     rests = [[clip.neutral for clip in clips.Clips(places).sample(CLIPS_A_PERSON)] for places in theirs.values()]
     return np.array([robot_landmarks(closed_mouth(np.array(each))) for each in rests]).reshape(-1, ROBOT_POINTS, 2)
 

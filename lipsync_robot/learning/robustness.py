@@ -76,7 +76,7 @@ def _heard(corpus: Path, clip: Clip) -> np.ndarray:
     """(n,) samples, as long as the clip's log-mel."""
     begin = round(clip.start_s * SAMPLE_RATE)
     length = len(clip.mel) * SAMPLE_RATE // FRAME_RATE
-    samples = files.read(layout(corpus).sound(clip.name))[begin : begin + length]
+    samples = layout(corpus).heard(clip.name)[begin : begin + length]
     return np.pad(samples, (0, length - len(samples)))
 
 

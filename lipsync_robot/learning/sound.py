@@ -31,6 +31,11 @@ def prepare(folder: Path, output: Path, workers: int, spoken: Spoken | None = No
         raise BadInputError(f"{folder}: holds no sound file ({', '.join(SOUND)}).")
     words = phones.transcripts(spoken.table, folder.name) if spoken else {}
     jobs = [(path, words.get(str(path.relative_to(folder)), [])) for path in paths]
+    if spoken and not any(words for _, words in jobs):
+        raise BadInputError(
+            f"{spoken.table}: names no file of {folder}. Its column `file` names them from there, such as "
+            f"{paths[0].relative_to(folder)}."
+        )
     language = spoken.language if spoken else "en"
     with multiprocessing.get_context("spawn").Pool(workers, _begin, (language,)) as pool:
         results = list(track(pool.imap(_pack, jobs, chunksize=8), f"preparing {folder.name}", len(jobs)))
@@ -69,5 +74,7 @@ def _pack(job: tuple[Path, list[phones.Word]]) -> tuple[np.ndarray, np.ndarray] 
         samples = files.read(path)
     except files.AudioFileError as error:
         return str(error)
+    except Exception as error:  # whatever one file does to a decoder: hours of others must not be lost with it
+        return f"{path}: {error!r}"
     mel = LogMel()(samples).astype(np.float16)
     return mel, _align(samples, words, len(mel)) if words else np.full(len(mel), phones.UNKNOWN, np.int8)

@@ -82,7 +82,7 @@ def bit_rate_kbps(path: Path) -> float:
 def opened(path: Path) -> av.container.InputContainer:
     """A file with at least one video track, to be closed. Raises VideoFileError."""
     try:
-        container = av.open(str(path))
+        container = av.open(str(path), metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
         raise VideoFileError(f"{path}: not a video that FFmpeg can read ({error.strerror}).") from error
     if not container.streams.video:
