@@ -22,8 +22,10 @@ os.environ["XDG_RUNTIME_DIR"] = os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(
 os.environ.setdefault("MUJOCO_GL", "osmesa")
 # Before numpy and torch: threads of one sum wait for each other, busily, while other tests have their turn on the same cores.
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+os.environ["LP_NUM_THREADS"] = "0"  # Mesa's, for the same reason
 
 import numpy as np
+from hypothesis import HealthCheck, settings
 
 from lipsync_robot.audio import files
 from lipsync_robot.audio.mel import SAMPLE_RATE
@@ -32,6 +34,9 @@ from lipsync_robot.face.metric import aligned
 from lipsync_robot.motors import description
 from lipsync_robot.resources import resource
 from lipsync_robot.twin import film, rig, video
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_configure() -> None:

@@ -23,7 +23,7 @@ from . import common, diagnostics
 from .composed import NODES, Composition
 from .executor import ROS2S_OWN
 
-DOMAIN = "100"  # where no robot runs
+DOMAIN = "101"  # where no robot runs
 REQUIRED = {"audio_file": "file"}  # what a node does not start without: a default is not shown
 HEAD = """# Reference: nodes, topics, parameters
 

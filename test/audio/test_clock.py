@@ -40,7 +40,7 @@ def scheduler(blocks: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).uniform(0.0, LATE_S, blocks)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(ppm=st.floats(-100, 100), smallest=st.integers(64, 640), largest=st.integers(640, 800), seed=st.integers(0, 99))
 def test_stamps_are_right_to_two_milliseconds_whatever_the_callbacks_do(ppm, smallest, largest, seed) -> None:
     clock, given_out = SampleClock(SAMPLE_RATE), card(120, ppm, (smallest, largest), seed)

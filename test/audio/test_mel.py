@@ -16,7 +16,7 @@ def test_equals_librosa_on_the_same_samples(speech: np.ndarray) -> None:
     assert_allclose(mel.LogMel()(speech), librosa.power_to_db(power, amin=1e-10, top_db=None).T, atol=1e-3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(cuts=st.lists(st.integers(1, 4000), max_size=40))
 def test_any_chunking_gives_the_same_frames(speech: np.ndarray, cuts: list[int]) -> None:
     streaming = mel.LogMel()

@@ -38,6 +38,7 @@ def test_the_twin_mirrors_a_film_and_is_held_beside_it(verb: str, does: str, per
     assert set(figures["latency_ms"]) == {"p50", "p95", "p99", "max"}
     assert (figures["anticipated"] is None) == (verb == "mimic")
     assert {"mouth_r", "width_r", "brows_r", "eyes_r", "lag_ms"} <= set(figures["alike"])
+    assert figures["alike"]["mouth_r"] > 0.5
 
 
 def test_a_film_without_a_face_leaves_the_twin_at_rest(make_sound) -> None:

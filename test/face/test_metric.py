@@ -17,7 +17,7 @@ def rotation(axis: np.ndarray, angle: float) -> np.ndarray:
     return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(angle=st.floats(-1, 1), scale=st.floats(0.1, 10), shift=st.tuples(*[st.floats(-50, 50)] * 3))
 def test_head_motion_leaves_no_trace(angle: float, scale: float, shift: tuple) -> None:
     face = CANONICAL.vertices + np.random.default_rng(1).normal(0, 0.1, (468, 3))

@@ -39,7 +39,7 @@ def corners() -> np.ndarray:
     return np.stack(np.meshgrid(*[[0.0, 1.0]] * MOTORS), -1).reshape(-1, MOTORS)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(seed=SEEDS, scale=SCALES)
 def test_what_is_found_can_be_made_and_nothing_is_nearer(seed: int, scale: float) -> None:
     """Of what moves straight, the faces that can be made are a convex body, whose corners decide."""
@@ -53,7 +53,7 @@ def test_what_is_found_can_be_made_and_nothing_is_nearer(seed: int, scale: float
         assert ((made - found) @ away).max() <= 1e-2 * max(1.0, float(np.linalg.norm(away)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(seed=SEEDS)
 def test_what_can_be_made_is_left_alone(seed: int) -> None:
     face = bent(seed)
@@ -61,7 +61,7 @@ def test_what_can_be_made_is_left_alone(seed: int) -> None:
     assert_allclose(face.nearest(made), made, atol=0.02)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(seed=SEEDS, scale=SCALES)
 def test_hardly_a_face_that_can_be_made_is_nearer(seed: int, scale: float) -> None:
     face, wished = bent(seed), wish(seed, scale)
@@ -71,7 +71,7 @@ def test_hardly_a_face_that_can_be_made_is_nearer(seed: int, scale: float) -> No
     assert missed <= 1.02 * min(np.linalg.norm(wished - other) for other in others) + 0.02
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(seed=SEEDS, scale=st.sampled_from([0.3, 3.0, 300.0]), step=st.sampled_from([1e-4, 0.01, 1.0]))
 def test_a_wish_that_moves_a_little_moves_the_face_no_further(seed: int, scale: float, step: float) -> None:
     face, wished = straight(seed), wish(seed, scale)
@@ -80,7 +80,7 @@ def test_a_wish_that_moves_a_little_moves_the_face_no_further(seed: int, scale: 
     assert gone <= np.linalg.norm(moved - wished) + 0.01
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=SEEDS, wishes=st.lists(st.tuples(SEEDS, st.sampled_from([0.1, 2.0, 50.0, np.nan, np.inf, 1e200])), max_size=12))
 def test_what_was_asked_for_before_changes_nothing(seed: int, wishes: list[tuple[int, float]]) -> None:
     experienced, wished = straight(seed), wish(seed, 3.0)
@@ -98,7 +98,7 @@ def test_what_is_no_number_has_no_nearest_face_and_is_forgotten(value: float) ->
     assert_allclose(face.nearest(wished), before, atol=1e-6)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(seed=SEEDS, size=st.integers(1, 11))
 def test_a_sum_of_squares_is_least_within_the_range(seed: int, size: int) -> None:
     """Where its slope is none, or points out of the range: of a convex sum nothing is less."""

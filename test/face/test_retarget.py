@@ -68,7 +68,7 @@ def test_a_region_is_moved_by_alpha_times_its_gain(face: RobotFace) -> None:
     assert_allclose(Retarget(human, robot, {"mouth": 0.7, "brows": 1.5})(moved(displacement)), asked, atol=1e-5)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(scale=st.floats(0, 1000), seed=st.integers(0, 100))
 def test_whatever_is_asked_for_motors_within_their_range_make(face: RobotFace, scale: float, seed: int) -> None:
     absurd = REST + scale * np.random.default_rng(seed).normal(size=(468, 3))
@@ -78,7 +78,7 @@ def test_whatever_is_asked_for_motors_within_their_range_make(face: RobotFace, s
     assert np.abs(made_by).max() <= 0.5 + 1e-6
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(scale=st.sampled_from([0.01, 0.1, 1.0, 100.0]), seed=st.integers(0, 100))
 def test_no_babbled_face_is_nearer_to_what_is_asked_for(face: RobotFace, scale: float, seed: int) -> None:
     asked = STATIC + scale * np.random.default_rng(seed).normal(size=(113, 2))

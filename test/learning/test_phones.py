@@ -74,6 +74,9 @@ def test_packed_voices_carry_their_phones(tmp_path: Path, recording: Path) -> No
     (folder / "one.opus").write_bytes(recording.read_bytes())
     (folder / "two.opus").write_bytes(recording.read_bytes())
     (tmp_path / "said.tsv").write_text(f"corpus\tfile\ttext\nvoices\tone.opus\t{TEXT.replace('lynde', 'lind')}\n")
+    (tmp_path / "others.tsv").write_text("corpus\tfile\ttext\nvoices\telsewhere.opus\tthe voice\n")
+    with pytest.raises(BadInputError, match=r"others.tsv: names no file of .*, such as "):
+        sound.prepare(folder, tmp_path / "voices.npy", 1, sound.Spoken(tmp_path / "others.tsv", "en"))
     assert sound.prepare(folder, tmp_path / "voices.npy", 1, sound.Spoken(tmp_path / "said.tsv", "en")) == []
     aligned = np.load(sound.phones_of(tmp_path / "voices.npy"))
     half = len(aligned) // 2

@@ -90,6 +90,7 @@ def test_people_are_those_of_the_table(tmp_path: Path, film: Path) -> None:
 
 
 def test_one_person_in_a_hundred_is_kept_for_tuning_and_one_for_reporting() -> None:
+    assert corpora.split_in(None, "any", "id00001") == corpora.split_of("id00001")
     splits = [corpora.split_of(f"id{i:05d}") for i in range(6000)]
     assert splits.count("val") == pytest.approx(60, abs=25)
     assert splits.count("test") == pytest.approx(60, abs=25)
@@ -162,6 +163,25 @@ def test_frames_before_the_face_are_cut_off_with_their_sound(film: Path, edit) -
     assert whole.frames - late.frames == round(late.start_s * late.frame_rate)
     hops = round(late.start_s * 50)
     assert np.abs(shorter.mel[1:] - clip.mel[hops + 1 :][: len(shorter.mel) - 1]).max() < 0.5  # dB
+
+
+def test_what_a_decoder_trips_over_costs_no_other_clip(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def trips(path: Path) -> None:
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+    monkeypatch.setattr(extraction, "_follow", trips)
+    entry, clip = one(film)
+    assert clip is None
+    assert entry.dropped.startswith("unreadable: UnicodeDecodeError")
+
+
+def test_as_many_clips_are_remembered_as_fit_into_an_hour() -> None:
+    read: list[str] = []
+    load = clips.remembered(lambda place: read.append(place.name))
+    long = [clips.Place(Path(), "", 0, 0, name, "a", clips.REMEMBERED // 2) for name in "xyz"]
+    for place in (long[0], long[1], long[0], long[2], long[0], long[1]):
+        load(place)
+    assert "".join(read) == "xyzy"  # when z came, y was the one that had not been asked for as long
 
 
 def test_pictures_at_a_varying_rate_stay_at_their_moments(film: Path, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def human_faces() -> list[np.ndarray]:
     return faces
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(shown=st.lists(st.tuples(st.sampled_from(sorted(FACES)), st.integers(0, 7)), min_size=1, max_size=25))
 def test_no_motor_is_asked_for_what_it_must_not_do(
     robot: Robot, human_faces: list[np.ndarray], shown: list[tuple[str, int]]

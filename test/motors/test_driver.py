@@ -101,7 +101,7 @@ ACTS = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(steps=st.lists(st.tuples(ACTS, st.one_of(st.floats(0, 3), st.just(TICK_S))), max_size=60), lost=st.booleans())
 def test_nothing_beyond_the_limits_reaches_the_wire_whatever_happens(robot: Robot, steps: list, lost: bool) -> None:
     servos = Servos(robot)

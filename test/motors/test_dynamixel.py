@@ -120,7 +120,7 @@ def test_what_is_written_is_where_the_servos_go_in_one_frame(line: Line, bus: Dy
     assert line.outputs() == pytest.approx(np.rint(MIDDLE))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(positions=st.lists(st.floats(-3, 4), min_size=MOTORS, max_size=MOTORS))
 def test_whatever_is_written_is_understood_and_stays_in_the_motors_range(
     worn: tuple[Line, Dynamixel], positions: list[float]
@@ -352,7 +352,7 @@ def test_a_question_whose_answer_nobody_fetched_locks_nothing(bus: Dynamixel) ->
     assert np.isfinite(bus.read()).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(noise=st.binary(max_size=30).map(lambda noise: noise.replace(b"\xff", b"\xfe")), late=st.binary(max_size=8))
 def test_garbage_and_answers_to_others_around_the_frames_are_passed_over(
     worn: tuple[Line, Dynamixel], noise: bytes, late: bytes
@@ -365,7 +365,7 @@ def test_garbage_and_answers_to_others_around_the_frames_are_passed_over(
     line.damage = lambda reply: reply
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(bit=st.integers(0, 8 * 15 * MOTORS - 1))
 def test_a_bit_flipped_anywhere_is_an_error_and_never_a_position(worn: tuple[Line, Dynamixel], bit: int) -> None:
     line, bus = worn
@@ -381,7 +381,7 @@ def test_a_bit_flipped_anywhere_is_an_error_and_never_a_position(worn: tuple[Lin
     line.damage = lambda reply: reply
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(said=st.binary(max_size=200), framed=st.booleans())
 def test_nothing_that_the_far_end_says_raises_anything_else(worn: tuple[Line, Dynamixel], said: bytes, framed: bool) -> None:
     line, bus = worn

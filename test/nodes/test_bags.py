@@ -91,7 +91,8 @@ def test_a_player_keeps_distances_and_moves_them_to_now(ear, start, bag: Path) -
     then = {message.positions.tobytes(): common.seconds(message.header.stamp) for message in recorded}
     moved = [common.seconds(message.header.stamp) - then[message.positions.tobytes()] for message in commands]
     assert common.seconds(commands[0].header.stamp) > began
-    assert (np.diff(moved) > -1e-6).all()  # on a machine that keeps up they are all the same
+    assert (np.diff(moved) > -1e-6).all()  # on a machine that keeps up they are all the same,
+    assert np.median(np.diff(moved)) < 1e-3  # and on any, most of them
     assert commands[0].lifetime == recorded[0].lifetime
 
 

@@ -23,7 +23,7 @@ def model() -> Audio2Landmark:
     return Audio2Landmark(resource("models/apc.onnx"), resource("models/audio2landmark.onnx"), STATIC)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(cuts=st.lists(st.integers(1, 4000), max_size=30))
 def test_any_chunking_says_the_same(model: Audio2Landmark, speech: np.ndarray, cuts: list[int]) -> None:
     short = speech[: 3 * SAMPLE_RATE]

@@ -45,7 +45,7 @@ def test_at_rest_the_mouth_is_closed():
 
 
 @given(command=any_command)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_lips_never_pass_through_each_other(command):
     assert lip_gaps(skinned(command)).min() >= -1e-9
 
@@ -56,7 +56,7 @@ def test_lips_never_pass_through_each_other_at_any_corner_of_the_command_space()
 
 
 @given(command=any_command)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_left_and_right_are_alike(command):
     face = skinned(command)
     assert_allclose(face[MIRROR] * TO_OTHER_SIDE, face, atol=1e-6)
@@ -75,7 +75,7 @@ def test_the_upper_lid_alone_closes_the_eye():
 
 
 @given(command=any_command)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_lids_never_pass_through_each_other(command):
     face = skinned(command)
     assert np.all(face[UPPER_LID_ROWS[0], 1] - face[LOWER_LID_ROWS[0], 1] >= -1e-3)
