@@ -56,8 +56,9 @@ class Plan:
 
     @classmethod
     def of(cls, robot: Robot, source: Source, seed: int, face: str = "canonical") -> "Plan":
-        groups, ends = [motor.group for motor in robot.motors], zip(*robot.ends, robot.targets(robot.neutral), strict=True)
-        return cls(robot.name, robot.names, groups, [[float(end) for end in each] for each in ends], source, seed, face)
+        groups: list[str] = [motor.group for motor in robot.motors]
+        ranges = np.stack([*robot.ends, robot.targets(robot.neutral)], 1).tolist()
+        return cls(robot.name, robot.names, groups, ranges, source, seed, face)
 
     @classmethod
     def load(cls, path: Path) -> "Plan":

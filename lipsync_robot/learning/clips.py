@@ -78,14 +78,16 @@ def remembered(function: Callable[[Place], T]) -> Callable[[Place], T]:
     return remembering
 
 
-@remembered
-def load(place: Place) -> Clip:
+def read(place: Place) -> Clip:
     landmarks, rate, mel = shards.read(place.prepared, place.shard, place.offset, place.size)
     moments = np.arange(len(landmarks)) / rate + place.picture_leads_s
     hops = min(len(mel), int(moments[-1] * FRAME_RATE) + 1)
     faces = resample(landmarks, moments, np.arange(hops) / FRAME_RATE)
     neutral = closed_mouth(landmarks)
     return Clip(place.name, place.person, mel[:hops], neutral, faces - neutral, speech_frames(mel[:hops]), place.start_s)
+
+
+load = remembered(read)
 
 
 class Clips:
@@ -181,7 +183,7 @@ def smoothed(displacement: np.ndarray) -> np.ndarray:
 @remembered
 def taught(place: Place) -> tuple[np.ndarray, np.ndarray]:
     """What is learned from a clip: mel (hops, 80) dB, and the displacement (hops, 468, 3) float16 cm that it should lead to."""
-    clip = load.__wrapped__(place)
+    clip = read(place)
     return clip.mel, (smoothed(clip.displacement) * may_open(clip.mel)[:, None, None]).astype(np.float16)
 
 
