@@ -19,7 +19,7 @@ SHARE = Path(get_package_share_directory("lipsync_robot"))
 
 ARGUMENTS = [
     ("config", str(SHARE / "config/speak.yaml"), "Settings of all nodes"),
-    ("port", "twin", "Serial port of the servo controller, such as /dev/ttyACM0, or twin for the simulated robot"),
+    ("port", "twin", "Serial port of the robot that config describes, such as /dev/ttyACM0; or twin for the simulated one"),
     ("namespace", "", "Namespace of all nodes and topics: one for each robot"),
 ]
 

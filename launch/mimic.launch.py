@@ -24,7 +24,7 @@ ARGUMENTS = [
     ("camera", "0", "Camera by number, device or name; or a video file, or a folder of pictures"),
     ("topic", "", "Image topic of a camera that runs already, such as twin/image; no other is opened then"),
     ("anticipate", "false", "Begin expressions before the person's have peaked"),
-    ("port", "twin", "Serial port of the servo controller, such as /dev/ttyACM0, or twin for the simulated robot"),
+    ("port", "twin", "Serial port of the robot that config describes, such as /dev/ttyACM0; or twin for the simulated one"),
     ("namespace", "", "Namespace of all nodes and topics: one for each robot"),
 ]
 

@@ -26,7 +26,7 @@ ARGUMENTS = [
     ("stage", "audio", "What is played: audio, human (landmarks), robot (landmarks) or (motor) command"),
     ("rate", "1.0", "How many times as fast as it was; sound has one speed"),
     ("recorded_namespace", "", "Namespace of the robot that was recorded, where the bag holds several"),
-    ("port", "twin", "Serial port of the servo controller, such as /dev/ttyACM0, or twin for the simulated robot"),
+    ("port", "twin", "Serial port of the robot that config describes, such as /dev/ttyACM0; or twin for the simulated one"),
     ("namespace", "", "Namespace of all nodes and topics: one for each robot"),
 ]
 

@@ -22,7 +22,7 @@ AFTER_S = 1.5  # the last sound is still being heard when the recording has been
 ARGUMENTS = [
     ("config", str(SHARE / "config/speak.yaml"), "Settings of all nodes"),
     ("file", str(SHARE / "samples/avonlea.opus"), "Sound file to speak; empty for the microphone"),
-    ("port", "twin", "Serial port of the servo controller, such as /dev/ttyACM0, or twin for the simulated robot"),
+    ("port", "twin", "Serial port of the robot that config describes, such as /dev/ttyACM0; or twin for the simulated one"),
     ("namespace", "", "Namespace of all nodes and topics: one for each robot"),
 ]
 

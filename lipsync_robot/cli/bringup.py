@@ -27,7 +27,7 @@ def bringup(
 
     lipsync-robot bringup
 
-    lipsync-robot bringup --robot my_robot.yaml --port /dev/ttyACM0
+    lipsync-robot bringup --robot my_robot.yaml --port /dev/ttyACM0 --inverse my.onnx --face my.npz
 
     lipsync-robot say "Good morning"        # in another terminal
     """

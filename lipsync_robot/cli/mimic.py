@@ -52,7 +52,7 @@ def mimic(
 
       lipsync-robot mimic --camera me.mp4 --video out/mimic.mp4 --json out/mimic.json
 
-      lipsync-robot mimic --camera 2 --port /dev/ttyACM0
+      lipsync-robot mimic --camera 2 --robot my_robot.yaml --port /dev/ttyACM0 --inverse my.onnx --face my.npz
     """
     overrides = _of_robot(video, robot, port, inverse, face)
     _mirror(camera, person, overrides, port is None, video, json_file, config, anticipate=False)

@@ -54,7 +54,7 @@ def replay(
 
       lipsync-robot replay out/run --video out/again.mp4
 
-      lipsync-robot replay out/run --stage command --port /dev/ttyACM0
+      lipsync-robot replay out/run --stage command --robot my_robot.yaml --port /dev/ttyACM0
 
       lipsync-robot replay out/run --deterministic --inverse new.onnx --json out/new.json
     """

@@ -46,7 +46,7 @@ def speak(
 
       lipsync-robot speak --video out/speak.mp4
 
-      lipsync-robot speak hello.flac --port /dev/ttyACM0
+      lipsync-robot speak hello.flac --robot my_robot.yaml --port /dev/ttyACM0 --inverse my.onnx --face my.npz
 
       lipsync-robot speak --mic
     """
