@@ -34,14 +34,14 @@ def test_what_is_recorded_live_comes_out_again_bit_for_bit(
 ) -> None:
     """One robot of a namespace, four processes; every block of sound waits for its command, so that no hurry loses one."""
     bag, report = tmp_path / "bag", tmp_path / "report.json"
-    record = [COMMAND, "record", str(bag), "--namespace", "left", "--storage", "sqlite3"]
+    record = [COMMAND, "record", str(bag), "--namespace", "taped", "--storage", "sqlite3"]
     recorder = subprocess.Popen(record, stderr=subprocess.PIPE, text=True)
     assert recorder.stderr
     assert "recording" in recorder.stderr.readline()
     for name in ("audio2landmark", "retarget", "inverse_model"):
-        start(name, "-r", "__ns:=/left")
-    commands = ear.hear(MotorCommand, "/left/motor/command")
-    sound = ear.node.create_publisher(Audio, "/left/audio", common.SOUND)
+        start(name, "-r", "__ns:=/taped")
+    commands = ear.hear(MotorCommand, "/taped/motor/command")
+    sound = ear.node.create_publisher(Audio, "/taped/audio", common.SOUND)
     assert ear.until(lambda: sound.get_subscription_count() == 2 and ear.listens())
     ear.until(lambda: False, ANNOUNCED_S)  # whom the recorder knows, nobody can ask
     said = 0
@@ -58,13 +58,13 @@ def test_what_is_recorded_live_comes_out_again_bit_for_bit(
     _, ended = recorder.communicate(timeout=60)
     assert recorder.returncode == 0, ended
     counts = bags.contents(bag).counts
-    assert counts["/left/audio"] > BLOCKS
-    assert counts["/left/motor/command"] > BLOCKS / 2
+    assert counts["/taped/audio"] > BLOCKS
+    assert counts["/taped/motor/command"] > BLOCKS / 2
 
     replay = [COMMAND, "replay", str(bag), "--deterministic", "--json", str(report), "--config", str(patient)]
     assert subprocess.run(replay, check=False, timeout=120).returncode == 0
     before = json.loads(report.read_text())["recorded"]
-    assert before["identical"] == before["commands"] == counts["/left/motor/command"]
+    assert before["identical"] == before["commands"] == counts["/taped/motor/command"]
 
 
 def test_what_came_before_the_end_is_kept_though_nobody_has_had_time_for_it(tmp_path: Path) -> None:

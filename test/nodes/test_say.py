@@ -374,9 +374,9 @@ def test_whatever_comes_over_it_every_request_is_answered_and_the_face_ends_at_n
 
 
 def test_two_robots_hear_only_their_own(ear: Ear, start, hasty, short: Path, recording: Path) -> None:
-    start("say", "-r", "__ns:=/left", *ALONE, *hasty)
-    start("say", "-r", "__ns:=/right", *ALONE)
-    left, right = Client(ear, "left/"), Client(ear, "right/")
+    start("say", "-r", "__ns:=/west", *ALONE, *hasty)
+    start("say", "-r", "__ns:=/east", *ALONE)
+    left, right = Client(ear, "west/"), Client(ear, "east/")
     long, said = left.say(file=recording), right.say(file=short)
     assert ear.until(lambda: long.speaks)
     left.stop()
