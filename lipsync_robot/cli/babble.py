@@ -12,7 +12,7 @@ from rich.markup import escape
 from ..errors import BadInputError
 from ..learning.babble import Source
 from ..motors import description
-from .robots import TWIN, must_be_described, robot_file
+from .robots import TWIN, robot_file
 
 
 def babble(
@@ -46,7 +46,6 @@ def babble(
     from ..learning import bag as bags
     from ..vision.facemesh import SteadyLook
 
-    must_be_described(robot, port)
     described = description.load(robot_file(robot))
     if source == "exact" and (bag or replay):
         raise BadInputError(

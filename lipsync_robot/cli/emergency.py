@@ -20,6 +20,6 @@ def reset(namespace: Namespace = "") -> None:
 
 
 def _call(service: str, namespace: str) -> None:
-    from ..nodes.trigger_client import call
+    from ..nodes.visitor import call
 
     Console(stderr=True, highlight=False).print(f" {call(service, namespace) or 'done'}", soft_wrap=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import BadInputError
-from ..motors import description, ports
+from ..motors import description
 from ..motors.buses import open_bus
 from ..resources import resource
 
@@ -29,15 +29,8 @@ def robot_file(name: str) -> Path:
     return resource("config/robots/twin.yaml") if name == TWIN else Path(name)
 
 
-def must_be_described(robot: str, port: str | None) -> None:
-    """The twin's channels and ranges would move other servos wherever they lead. Raises BadInputError."""
-    if robot == TWIN and port is not None and ports.is_real(port):
-        raise BadInputError(f"{port}: which robot is on it? Add --robot and its YAML file: docs/bring-your-own-robot.md.")
-
-
 def of_robot(robot: str, port: str | None, inverse: Path | None, face: Path | None) -> Overrides:
     """What the nodes are told of a robot, whose port is opened once to see that it is there. Raises BadInputError."""
-    must_be_described(robot, port)
     if (inverse is None) != (face is None):
         raise BadInputError("--inverse and --face belong together: `train inverse` makes both. Name the other one too.")
     overrides: Overrides = {"motor_driver": {"port": port or TWIN}}

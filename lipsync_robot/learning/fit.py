@@ -77,8 +77,9 @@ def begin(run: Path, settings: dict[str, Any], resume: bool) -> None:
     if resume and others:
         raise BadInputError(f"{run}: was begun with other settings, which {noted} holds. Name another --output, or start anew.")
     run.mkdir(parents=True, exist_ok=True)
-    for left in run.glob("*.ckpt") if others else ():  # the next --resume must not go on from these
-        left.unlink()
+    if others:
+        for left in run.glob("*.ckpt"):  # the next --resume must not go on from these
+            left.unlink()
     noted.write_text(json.dumps(settings, indent=2))
 
 

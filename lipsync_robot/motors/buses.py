@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .bus import Bus, Health
+from . import ports
+from .bus import Bus, BusError, Health
 from .description import Robot
 
 CLASSES = {"maestro": "Maestro", "dynamixel": "Dynamixel"}  # each in a module of the bus's name
@@ -32,6 +33,10 @@ class Look(NamedTuple):
 
 def open_bus(robot: Robot, port: str) -> Bus:
     """The robot's bus on a serial port. Raises BusError, naming what to do."""
+    if robot.simulated and ports.is_real(port):
+        raise BusError(
+            f"{port}: which robot is on it? Add --robot and its YAML file, without `simulated`: docs/bring-your-own-robot.md."
+        )
     bus: Bus = getattr(_module(robot), CLASSES[robot.bus])(robot, port)
     return bus
 

@@ -68,6 +68,7 @@ class Robot:
     board: Literal["mini", "micro"] = "mini"  # Maestro: the micro sets one servo a frame
     crc: bool = False  # Maestro: every frame carries a checksum; must be set in the board too
     device_number: int | None = None  # Maestro: the Pololu protocol, for several boards on one line
+    simulated: bool = False  # there are no such servos: on a device's port it would move others wherever they lead
 
     @property
     def names(self) -> list[str]:

@@ -27,14 +27,13 @@ from .diagnostics import Condition
 from .emergency_stop import HELD, EmergencyStop
 from .void import Void
 
-TWINS = "robots/twin.yaml"  # whose channels and ranges would move other servos wherever they lead
 RECENT = 1500  # poses that the diagnostics tell the ages of: half a minute of speech
 DONE = TransitionCallbackReturn.SUCCESS
 
 
 @dataclass
 class Params:
-    robot: str = parameter(TWINS, "The robot's description")
+    robot: str = parameter("robots/twin.yaml", "The robot's description")
     port: str = parameter("twin", "Serial port of the servo controller, or `twin`")
     autostart: bool = parameter(True, "Configure and activate at once, without a manager that says so")
     rate_hz: float = parameter(100.0, "How often positions are sent while the face moves, at the least", 40.0, 400.0)
@@ -57,7 +56,7 @@ class MotorDriverNode(common.Managed):
             rate = f"rate_hz is {self._params.rate_hz:g}"
             raise common.ParameterError(f"node motor_driver: {rate}, but {slow}. Lower rate_hz, or raise baud.")
         port = str(ports.resolve(self._params.port, common.robot_id(self)))
-        if self._params.robot == TWINS and ports.is_real(port):
+        if self._robot.simulated and ports.is_real(port):
             raise common.ParameterError(f"node motor_driver: port is {port}, but robot the twin's: name its own file.")
         self.driver = Driver(self._robot, lambda: buses.open_bus(self._robot, port), time.monotonic())
         self.punctuality = Punctuality(self._params.deadline_s)

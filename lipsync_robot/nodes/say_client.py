@@ -3,16 +3,12 @@
 import array
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
-import rclpy
 from rclpy.action import ActionClient
 from rclpy.action.client import ClientGoalHandle
-from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 from std_srvs.srv import Trigger
 from unique_identifier_msgs.msg import UUID
@@ -20,16 +16,11 @@ from unique_identifier_msgs.msg import UUID
 from lipsync_robot.action import Say
 from lipsync_robot.msg import SayChunk
 
-from ..errors import LipsyncError
 from . import common
-from .executor import new_executor
+from .visitor import NoRobotError, Visitor, visiting
 
 PATIENCE_S = 5.0  # for a robot that is there to be found
 GREETING_S = 0.5  # without an answer, after which it is repeated
-
-
-class NoRobotError(LipsyncError):
-    """Nobody who could speak is running, or not any more."""
 
 
 class Saying:
@@ -77,20 +68,18 @@ def greeting(robot: ActionClient) -> Future:
     return ClientGoalHandle(robot, UUID(uuid=list(uuid.uuid4().bytes)), None).get_result_async()
 
 
-class SayClient:
+class SayClient(Visitor):
     def __init__(self, namespace: str) -> None:
         """Raises BadInputError, and NoRobotError if no robot is there."""
-        self._node = Node("say_client", namespace=common.namespace(namespace), use_global_arguments=False)
-        self._executor = new_executor()
-        self._executor.add_node(self._node)
-        self._stop = self._node.create_client(Trigger, "say/stop")
-        self._chunks = self._node.create_publisher(SayChunk, "say/chunks", common.CHUNKS)
-        self._action = ActionClient(self._node, Say, "say")
+        super().__init__("say_client", namespace)
+        self._stop = self.node.create_client(Trigger, "say/stop")
+        self._chunks = self.node.create_publisher(SayChunk, "say/chunks", common.CHUNKS)
+        self._action = ActionClient(self.node, Say, "say")
         give_up = time.monotonic() + PATIENCE_S
         while not self._acquainted():
             if time.monotonic() > give_up:
                 raise NoRobotError(
-                    f"no robot is there to speak (ROS domain and namespace {common.robot_id(self._node)}). "
+                    f"no robot is there to speak (ROS domain and namespace {common.robot_id(self.node)}). "
                     "Start one: lipsync-robot bringup"
                 )
 
@@ -112,36 +101,11 @@ class SayClient:
             raise NoRobotError("the robot does not answer any more.")
         return answer.result().message
 
-    def spin(self, seconds: float) -> None:
-        """Serves the connection for so long, or until something has come."""
-        self._executor.spin_once(timeout_sec=seconds)
-
-    def until(self, condition: Callable[[], object], patience_s: float) -> bool:
-        """Serves it until the condition holds -> whether it came to hold."""
-        give_up = time.monotonic() + patience_s
-        while not condition():
-            if time.monotonic() > give_up:
-                return False
-            self.spin(0.02)
-        return True
-
     def close(self) -> None:
-        self._executor.shutdown()
         self._action.destroy()
-        with common.at_most(common.FORGOTTEN_S):
-            self._node.destroy_node()
+        super().close()
 
 
-@contextmanager
-def connected(namespace: str = "") -> Iterator[SayClient]:
+def connected(namespace: str = "") -> AbstractContextManager[SayClient]:
     """A client of the robot in a namespace, in a process that has no ROS 2 yet. Raises as SayClient does."""
-    common.stay_local()
-    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        client = SayClient(namespace)
-        try:
-            yield client
-        finally:
-            client.close()
-    finally:
-        rclpy.try_shutdown()
+    return visiting(lambda: SayClient(namespace))

@@ -11,7 +11,7 @@ import pytest
 
 from lipsync_robot.resources import resource
 
-TWIN = str(resource("config/robots/twin.yaml"))
+HEAD = str(resource("config/robots/dynamixel_head.yaml"))
 COMMAND = str(Path(sys.prefix) / "bin" / "lipsync-robot")
 
 
@@ -63,7 +63,7 @@ def test_one_picture_makes_no_film_and_none_is_told_of(make_sound, tmp_path: Pat
         (["--camera", "61"], "/dev/video61: there is no such camera or file"),
         (["--camera", "/nowhere.mp4"], "/nowhere.mp4: not a video that FFmpeg can read"),
         (["--camera", "61", "--port", "/dev/nowhere", "--video", "out.mp4"], "--video films the twin: leave out --port"),
-        (["--camera", "61", "--robot", TWIN, "--port", "/dev/nowhere"], "/dev/nowhere: no such port"),
+        (["--camera", "61", "--robot", HEAD, "--port", "/dev/nowhere"], "/dev/nowhere: no such port"),
         (["--camera", "61", "--inverse", "my.onnx"], "--inverse and --face belong together"),
     ],
 )

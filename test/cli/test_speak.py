@@ -233,6 +233,7 @@ def one_sentence(ended: subprocess.CompletedProcess) -> str:
         (["{corrupt}"], "not a sound file that FFmpeg can read"),
         (["--mic", "--device", "no such ear"], "'no such ear': cannot record"),
         (["--port", "/dev/ttyNONE"], "/dev/ttyNONE: which robot is on it? Add --robot"),
+        (["--robot", "{head}", "--port", "/dev/ttyNONE"], "/dev/ttyNONE: no such port"),
         (["--robot", "/nowhere/emo.yaml"], "/nowhere/emo.yaml: no such file"),
         (["--config", "/nowhere/speak.yaml"], "/nowhere/speak.yaml: no such file"),
         (["--config", "{no_yaml}"], "not valid YAML"),
@@ -251,6 +252,7 @@ def test_bad_input_is_one_clear_sentence(tmp_path: Path, recording: Path, argume
     (tmp_path / "misspelt.yaml").write_text(settings)
     (tmp_path / "no.yaml").write_text("a: [")
     places = {
+        "head": resource("config/robots/dynamixel_head.yaml"),
         "no_yaml": tmp_path / "no.yaml",
         "empty": tmp_path / "empty.wav",
         "corrupt": tmp_path / "corrupt.wav",
