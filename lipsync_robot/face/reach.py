@@ -36,7 +36,8 @@ class SelfModel:
     def __init__(self, layers: Layers, neutral: np.ndarray) -> None:
         """layers: from commands (motors,) in 0..1 to the face (k,) cm along its motions; neutral (motors,): where it starts."""
         *self._hidden, self._last = [(weight.astype(float), bias.astype(float)) for weight, bias in layers]
-        self._alike = ALIKE_CM2 * np.eye(len(neutral))
+        self._each = np.eye(len(neutral))
+        self._alike = ALIKE_CM2 * self._each
         self._at_rest = (neutral.astype(float), *self._made(neutral.astype(float)))
         self._commands, self._face, self._slope = self._at_rest  # where the last search ended
 
@@ -64,7 +65,7 @@ class SelfModel:
 
     def _made(self, commands: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """-> the face (k,) and what each motor does to it there, (k, motors) cm for its whole range."""
-        face, slope = commands, np.eye(len(commands))
+        face, slope = commands, self._each
         for weight, bias in self._hidden:
             face = np.tanh(weight @ face + bias)
             slope = (1 - face * face)[:, None] * (weight @ slope)

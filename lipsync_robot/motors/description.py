@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -70,13 +71,20 @@ class Robot:
     device_number: int | None = None  # Maestro: the Pololu protocol, for several boards on one line
     simulated: bool = False  # there are no such servos: on a device's port it would move others wherever they lead
 
-    @property
+    @cached_property  # asked for at every frame, as those below are
     def names(self) -> list[str]:
         return [motor.name for motor in self.motors]
 
-    @property
+    @cached_property
     def channels(self) -> list[int]:
         return [motor.channel for motor in self.motors]
+
+    @cached_property
+    def runs(self) -> list[list[int]]:
+        """The motors, by their places in `motors`, in order of their channels; those with channels in a row together."""
+        by_channel = sorted(range(len(self.channels)), key=self.channels.__getitem__)
+        rows = groupby(enumerate(by_channel), lambda item: self.channels[item[1]] - item[0])
+        return [[motor for _, motor in row] for _, row in rows]
 
     @property
     def neutral(self) -> np.ndarray:
@@ -86,7 +94,7 @@ class Robot:
     def max_speed(self) -> np.ndarray:
         return np.array([motor.max_speed for motor in self.motors])
 
-    @cached_property  # asked for at every frame
+    @cached_property
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
         """Bus units (motors,) at position 0 and at position 1."""
         low, high = zip(*(motor.ends for motor in self.motors), strict=True)

@@ -7,7 +7,7 @@ microseconds in two bytes of 7 bits; only a command byte has its top bit set.
 
 import math
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from itertools import chain
 
 import numpy as np
 
@@ -81,14 +81,13 @@ def low_high(value: int) -> tuple[int, int]:
 
 def set_targets(robot: Robot, quarters: Sequence[int]) -> bytes:
     """quarters (motors,) quarter µs, 0 for off -> one frame for each run of channels in a row; on a Micro one a channel."""
-    by_channel = sorted(zip(robot.channels, quarters, strict=True))
-    if robot.board == "micro":
-        return b"".join(packet(robot, SET_TARGET, channel, *low_high(target)) for channel, target in by_channel)
     frames = []
-    for _, group in groupby(enumerate(by_channel), lambda item: item[1][0] - item[0]):  # alike for channels in a row
-        run = [pair for _, pair in group]
-        data = (byte for _, target in run for byte in low_high(target))
-        frames.append(packet(robot, SET_TARGETS, len(run), run[0][0], *data))
+    for run in robot.runs:
+        if robot.board == "micro":
+            frames += [packet(robot, SET_TARGET, robot.channels[i], *low_high(quarters[i])) for i in run]
+        else:
+            data = chain.from_iterable(low_high(quarters[i]) for i in run)
+            frames.append(packet(robot, SET_TARGETS, len(run), robot.channels[run[0]], *data))
     return b"".join(frames)
 
 

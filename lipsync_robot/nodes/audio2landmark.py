@@ -60,7 +60,7 @@ class Audio2LandmarkNode(common.Configured):
         samples = np.frombuffer(message.samples, np.int16) / np.float32(FULL_SCALE)
         for face in self.model(samples, stamp):
             points = self._blinks(face.points, face.stamp) if self._params.blinks else face.points
-            out = FaceLandmarks(points=points.astype(np.float32).ravel())
+            out = FaceLandmarks(points=points.astype(np.float32, copy=False).ravel())
             out.header.stamp = common.to_stamp(face.stamp)
             yield out
 

@@ -66,6 +66,7 @@ class Diagnostics:
     def __init__(self, node: Node, condition: Callable[[], Condition]) -> None:
         self._node, self._condition = node, condition
         self._flows: list[Flow] = []
+        self._main: Flow | None = None  # whose rate and ages are told
         self._publisher = node.create_publisher(DiagnosticArray, TOPIC, DEPTH)
         node.create_timer(EVERY_S, self._tell)
 
@@ -73,10 +74,14 @@ class Diagnostics:
         """act, which publishes or hears a message of this topic, with the message counted first."""
         flow = Flow(topic, sent)
         self._flows.append(flow)
+        self._main = next((each for each in self._flows if each.sent), self._flows[0])
 
         @functools.wraps(act)  # by whose signature rclpy knows whether it wants to hear how a message came
         def counting(message: Any, *info: Any) -> Any:
-            flow.passes(message, time.time())
+            if flow is self._main:
+                flow.passes(message, time.time())
+            else:  # of which nothing else is told
+                flow.count += 1
             return act(message, *info)
 
         return counting
@@ -86,16 +91,15 @@ class Diagnostics:
             return
         told = self._condition()
         figures: dict[str, float | str] = {}
-        main = next((flow for flow in self._flows if flow.sent), None) or next(iter(self._flows), None)
-        if main:
-            figures |= main.figures(time.time())
+        if self._main:
+            figures |= self._main.figures(time.time())
         figures |= told.figures
         figures |= {f"{'sent' if flow.sent else 'heard'} {flow.topic}": flow.count for flow in self._flows}
         level = DiagnosticStatus.ERROR if told.wrong else DiagnosticStatus.WARN if told.doubtful else DiagnosticStatus.OK
         status = DiagnosticStatus(
             level=level,
             name=self._node.get_fully_qualified_name(),
-            message="; ".join([*told.wrong, *told.doubtful]) or told.well or _usual(main, figures),
+            message="; ".join([*told.wrong, *told.doubtful]) or told.well or _usual(self._main, figures),
             hardware_id=told.hardware,
             values=[KeyValue(key=key, value=each if isinstance(each, str) else f"{each:g}") for key, each in figures.items()],
         )

@@ -81,6 +81,7 @@ class TurnExecutor(Executor):
         self._thread = 0  # that serves
         self._soon: deque[Callable[[], None]] = deque()
         self._inboxes: dict[str, list[Inbox]] | None = None  # by topic; None while they are gathered
+        self._near: dict[Publisher, list[Inbox]] = {}  # those of them that it fits, of a publisher that asked
         self._waitables: list[Waitable] = []
         self._events: list[Waitable] = []
         self._fast: list[Timer] = []
@@ -161,17 +162,18 @@ class TurnExecutor(Executor):
         inboxes = self._inboxes
         if inboxes is None or self._stale:
             return None
-        offered = publisher.qos_profile
-        near = [
-            inbox
-            for inbox in inboxes.get(publisher.topic_name, [])
-            if qos_check_compatible(offered, inbox.subscription.qos_profile)[0] != QoSCompatibility.ERROR
-        ]
+        if (near := self._near.get(publisher)) is None:
+            offered = publisher.qos_profile
+            near = self._near[publisher] = [
+                inbox
+                for inbox in inboxes.get(publisher.topic_name, [])
+                if qos_check_compatible(offered, inbox.subscription.qos_profile)[0] != QoSCompatibility.ERROR
+            ]
         return near if publisher.get_subscription_count() <= len(near) else None
 
     def _gather(self) -> None:
         """The wait set of all that the nodes have now."""
-        self._stale, self._inboxes = False, None
+        self._stale, self._inboxes, self._near = False, None, {}
         nodes = self.get_nodes()
         self._entities = {
             kind: {each.handle.pointer: each for node in nodes for each in getattr(node, name)}
@@ -221,6 +223,8 @@ class TurnExecutor(Executor):
     def _ready(self, kind: str) -> list[Any]:
         """Those of the nodes; the set may hold others, of a waitable or of this executor."""
         entities = self._entities[kind]
+        if not entities:
+            return []
         return [entities[pointer] for pointer in self._set.get_ready_entities(kind) if pointer in entities]
 
     def create_task(self, callback: Any, *args: Any, **kwargs: Any) -> Task:

@@ -33,8 +33,12 @@ class InverseModelNode(common.Configured):
         params = self._params = self.declare(Params)
         robot = description.load(common.shared_file(params.robot))
         self.model = InverseModel(common.shared_file(params.model), robot.names, tuple(params.providers))
+        self.changed()
         self._commands = self.create_publisher(MotorCommand, "motor/command", common.MOTION)
         self.create_subscription(RobotLandmarks, "robot/landmarks", self._on_landmarks, common.MOTION)
+
+    def changed(self) -> None:
+        self._lifetime = Duration(seconds=self._params.lifetime_s).to_msg()
 
     def condition(self) -> Condition:
         return Condition(figures={"provider": self.model.provider})
@@ -46,8 +50,7 @@ class InverseModelNode(common.Configured):
     def answers(self, message: RobotLandmarks) -> Iterator[MotorCommand]:
         """How each face is made, live and replayed."""
         positions = self.model(message.points.reshape(ROBOT_POINTS, 2))
-        lifetime = Duration(seconds=self._params.lifetime_s).to_msg()
-        yield MotorCommand(header=message.header, positions=array.array("f", positions), lifetime=lifetime)
+        yield MotorCommand(header=message.header, positions=array.array("f", positions), lifetime=self._lifetime)
 
 
 main = common.run(InverseModelNode)
