@@ -74,5 +74,5 @@ class LogMel:
         # WINDOW is two hops. A sliding view takes as long to make as all the rest of a hop.
         hops = heard[: (k + 1) * HOP].reshape(k + 1, HOP)
         windows = np.concatenate([hops[:-1], hops[1:]], axis=1)
-        power = (np.abs(np.fft.rfft(windows * HANN, axis=-1)) ** 2).astype(np.float32)
-        return (10 * np.log10(np.maximum(POWER_FLOOR, power @ FILTERS))).astype(np.float32, copy=False)
+        power = np.abs(np.fft.rfft(windows * HANN, axis=-1)) ** 2
+        return (10 * np.log10(np.maximum(POWER_FLOOR, power @ FILTERS))).astype(np.float32)
