@@ -1,7 +1,7 @@
 """From counts of samples to moments of the system's clock: late callbacks and a sound card's own rate filtered out.
 
 A delay-locked loop (Adriaensen, "Using a DLL to filter time", 2005). What it compares is the least late callback of the last
-second: a scheduler makes callbacks late, never early, and how late on average depends on what else the machine does.
+two seconds: a scheduler makes callbacks late, never early, and how late on average depends on what else the machine does.
 """
 
 import math
@@ -9,7 +9,7 @@ from collections import deque
 
 BANDWIDTH_HZ = 0.02  # of the loop: crystals drift with the temperature of the room
 LOOK_S = 0.25  # between two corrections
-LOOKS = 4  # that the least late callback is taken of
+LOOKS = 8  # that the least late callback is taken of
 JUMP_S = 0.015  # off by more in all of the last half second: samples were lost, or the system's clock was set
 JUMP_LOOKS = 2
 LARGEST_PPM = 500.0  # sound cards are off by 100

@@ -11,6 +11,7 @@ USUAL = 98  # percentile of what was seen that counts as reach: further is but j
 
 SETTLED_CM = 0.02  # a step of the search is its last if all landmarks together end so near where it aimed: 0.002 cm each
 ROUNDS = 10  # of it, at most
+SHARES = (1.0, 0.5, 0.25, 0.125)  # of a step, tried in turn: where a face bends, the whole one may lead away
 TURNS = 100  # of a round, at most; one or two as a rule
 PATIENCE = 3  # turns that may bring no fewer motors that are where they should not be
 ROUNDING = 1e-9
@@ -36,7 +37,7 @@ class SelfModel:
     def __init__(self, layers: Layers, neutral: np.ndarray) -> None:
         """layers: from commands (motors,) in 0..1 to the face (k,) cm along its motions; neutral (motors,): where it starts."""
         *self._hidden, self._last = [(weight.astype(float), bias.astype(float)) for weight, bias in layers]
-        self._each = np.eye(len(neutral))
+        self._each = np.eye(len(neutral))  # what each command does to itself
         self._alike = ALIKE_CM2 * self._each
         self._at_rest = (neutral.astype(float), *self._made(neutral.astype(float)))
         self._commands, self._face, self._slope = self._at_rest  # where the last search ended
@@ -55,11 +56,18 @@ class SelfModel:
             wish = wish * (FARTHEST_CM / distance)
         for _ in range(ROUNDS):
             slope, face, before = self._slope, self._face, self._commands
-            square = slope.T @ slope + self._alike
-            self._commands = within(square, square @ before + slope.T @ (wish - face), before)
-            self._face, self._slope = self._made(self._commands)
-            beside = face + slope @ (self._commands - before) - self._face  # 0 if faces moved in proportion to their motors
-            if beside @ beside < SETTLED_CM**2:
+            square, left = slope.T @ slope + self._alike, wish - face
+            step = within(square, square @ before + slope.T @ left, before) - before
+            for share in SHARES:
+                self._commands = before + share * step
+                self._face, self._slope = self._made(self._commands)
+                if _squared(wish - self._face) <= left @ left + SETTLED_CM**2:
+                    break
+            else:  # no way leads nearer
+                self._commands, self._face, self._slope = before, face, slope
+                break
+            # 0 if faces moved in proportion to their motors
+            if share == 1 and _squared(face + slope @ step - self._face) < SETTLED_CM**2:
                 break
         return self._face
 
@@ -71,6 +79,10 @@ class SelfModel:
             slope = (1 - face * face)[:, None] * (weight @ slope)
         weight, bias = self._last
         return weight @ face + bias, weight @ slope
+
+
+def _squared(length: np.ndarray) -> float:
+    return float(length @ length)
 
 
 def within(square: np.ndarray, along: np.ndarray, start: np.ndarray) -> np.ndarray:

@@ -71,7 +71,7 @@ class Robot:
     device_number: int | None = None  # Maestro: the Pololu protocol, for several boards on one line
     simulated: bool = False  # there are no such servos: on a device's port it would move others wherever they lead
 
-    @cached_property  # asked for at every frame, as those below are
+    @cached_property  # asked for at every frame, as the other cached ones are
     def names(self) -> list[str]:
         return [motor.name for motor in self.motors]
 

@@ -81,12 +81,13 @@ def low_high(value: int) -> tuple[int, int]:
 
 def set_targets(robot: Robot, quarters: Sequence[int]) -> bytes:
     """quarters (motors,) quarter µs, 0 for off -> one frame for each run of channels in a row; on a Micro one a channel."""
+    targets = [low_high(target) for _, target in zip(robot.motors, quarters, strict=True)]
     frames = []
     for run in robot.runs:
         if robot.board == "micro":
-            frames += [packet(robot, SET_TARGET, robot.channels[i], *low_high(quarters[i])) for i in run]
+            frames += [packet(robot, SET_TARGET, robot.channels[i], *targets[i]) for i in run]
         else:
-            data = chain.from_iterable(low_high(quarters[i]) for i in run)
+            data = chain.from_iterable(targets[i] for i in run)
             frames.append(packet(robot, SET_TARGETS, len(run), robot.channels[run[0]], *data))
     return b"".join(frames)
 

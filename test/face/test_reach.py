@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -61,17 +61,15 @@ def test_what_can_be_made_is_left_alone(seed: int) -> None:
     assert_allclose(face.nearest(made), made, atol=0.02)
 
 
-@pytest.mark.parametrize("scale", [0.1, 1.0, 5.0, 100.0, 1e6, 1e30])
-def test_hardly_a_face_that_can_be_made_is_nearer(scale: float) -> None:
-    """What is bent may have a nearest place that is none when seen from afar: one in a thousand of these has."""
-    nearer = 0
-    for seed in range(100):
-        face, wished = bent(seed), wish(seed, scale)
-        missed = np.linalg.norm(wished - face.nearest(wished))
-        random = np.random.default_rng(seed)
-        others = [face(np.clip(random.normal(0.5, 0.6, MOTORS), 0, 1)) for _ in range(300)]
-        nearer += missed > 1.02 * min(np.linalg.norm(wished - other) for other in others) + 0.02
-    assert nearer <= 1
+@settings(max_examples=200)
+@given(seed=SEEDS, scale=SCALES)
+@example(seed=47572, scale=1.0)  # on which a search by whole steps swings to and fro, and ends farther away than it was
+def test_hardly_a_face_that_can_be_made_is_nearer(seed: int, scale: float) -> None:
+    face, wished = bent(seed), wish(seed, scale)
+    missed = np.linalg.norm(wished - face.nearest(wished))
+    random = np.random.default_rng(seed)
+    others = [face(np.clip(random.normal(0.5, 0.6, MOTORS), 0, 1)) for _ in range(300)]
+    assert missed <= 1.02 * min(np.linalg.norm(wished - other) for other in others) + 0.02
 
 
 @settings(max_examples=100)
