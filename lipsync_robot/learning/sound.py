@@ -1,13 +1,15 @@
 """Speech without faces, for pre-training: log-mel of whole folders of sound, packed into one array a folder, and its phones."""
 
 import multiprocessing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from ..audio import files
-from ..audio.mel import LogMel
+from ..audio.mel import BANDS, LogMel
 from ..errors import BadInputError
 from . import phones
 from .corpus import SOUND
@@ -36,23 +38,49 @@ def prepare(folder: Path, output: Path, workers: int, spoken: Spoken | None = No
             f"{spoken.table}: names no file of {folder}. Its column `file` names them from there, such as "
             f"{paths[0].relative_to(folder)}."
         )
-    language = spoken.language if spoken else "en"
-    with multiprocessing.get_context("spawn").Pool(workers, _begin, (language,)) as pool:
-        results = list(track(pool.imap(_pack, jobs, chunksize=8), f"preparing {folder.name}", len(jobs)))
-    packed = [result for result in results if not isinstance(result, str)]
-    if not packed:
-        raise BadInputError(f"{folder}: none of its {len(paths)} sound files can be read.")
+    language, unreadable = spoken.language if spoken else "en", []
     output.parent.mkdir(parents=True, exist_ok=True)
-    if spoken:
-        _save(phones_of(output), np.concatenate([spoken_phones for _, spoken_phones in packed]))
-    _save(output, np.concatenate([mel for mel, _ in packed]))
-    return [result for result in results if isinstance(result, str)]
+    with ExitStack() as stack:
+        add = stack.enter_context(_growing(output, np.float16, BANDS))
+        add_phones = stack.enter_context(_growing(phones_of(output), np.int8)) if spoken else None
+        pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(workers, _begin, (language,)))
+        for packed in track(pool.imap(_pack, jobs, chunksize=8), f"preparing {folder.name}", len(jobs)):
+            if isinstance(packed, str):
+                unreadable.append(packed)
+                continue
+            add(packed[0])
+            if add_phones:
+                add_phones(packed[1])
+        if len(unreadable) == len(paths):
+            raise BadInputError(f"{folder}: none of its {len(paths)} sound files can be read.")
+    if not spoken:
+        phones_of(output).unlink(missing_ok=True)  # of what was packed there before
+    return unreadable
 
 
-def _save(path: Path, array: np.ndarray) -> None:
-    with (partial := path.with_suffix(".partial")).open("wb") as file:
-        np.save(file, array)
-    partial.replace(path)  # whole, or not there
+@contextmanager
+def _growing(path: Path, kind: type, *row: int) -> Iterator[Callable[[np.ndarray], None]]:
+    """-> what appends (n, *row) to an array on disk, .npy, that may be larger than memory: whole at the end, or not there."""
+    rows, partial = 0, path.with_suffix(".partial")
+
+    def head() -> None:  # in it numpy leaves room for the number of rows to grow
+        shape = {"descr": np.lib.format.dtype_to_descr(np.dtype(kind)), "fortran_order": False, "shape": (rows, *row)}
+        np.lib.format.write_array_header_1_0(file, shape)
+
+    def add(more: np.ndarray) -> None:
+        nonlocal rows
+        rows += len(more)
+        file.write(more.astype(kind).tobytes())
+
+    try:
+        with partial.open("wb") as file:
+            head()
+            yield add
+            file.seek(0)
+            head()
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def phones_of(pack: Path) -> Path:

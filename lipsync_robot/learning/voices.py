@@ -12,6 +12,8 @@ from . import augment, phones
 from .resampling import sampled
 from .sound import phones_of
 
+SAMPLED = 1_000_000  # frames, at the most, that tell what is usual: 320 MB of them
+
 
 def _load(pack: Path) -> np.ndarray:
     if not pack.exists():
@@ -52,5 +54,7 @@ class Sequences(Dataset[tuple[Tensor, Tensor]]):
 
     def statistics(self) -> tuple[Tensor, Tensor]:
         """Mean and deviation (80,) of each band, dB."""
-        sample = np.concatenate([pack[::10] for pack in self._packs]).astype(np.float32)
-        return torch.from_numpy(sample.mean(0)), torch.from_numpy(sample.std(0))
+        step = max(10, sum(map(len, self._packs)) // SAMPLED)
+        sample = np.concatenate([pack[::step] for pack in self._packs]).astype(np.float32)
+        mean, deviation = sample.mean(0, dtype=float), sample.std(0, dtype=float)
+        return torch.from_numpy(mean.astype(np.float32)), torch.from_numpy(deviation.astype(np.float32))
