@@ -22,6 +22,7 @@ _FULL_NAME = {
     "cuda": "CUDAExecutionProvider",
     "cpu": "CPUExecutionProvider",
 }
+OVER = "apc"  # of the metadata of APC, and of what was trained over it: which one it is
 MADE_OF = "made_of"  # of an int8 model's metadata: the fingerprint of the models that it stands in for
 
 

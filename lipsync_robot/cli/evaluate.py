@@ -16,6 +16,7 @@ from ..resources import resource
 
 if TYPE_CHECKING:
     from ..learning.clips import Clips
+    from ..speech.audio2landmark import Audio2Landmark
 
 app = typer.Typer(help="How good the models are, on people they never met.", no_args_is_help=True, add_completion=False)
 
@@ -30,6 +31,7 @@ Corpus = Annotated[Path, typer.Option("--data", help="The corpus, with its split
 Prepared = Annotated[Path, typer.Option(help="Where `data prepare` put it.")]
 Split = Annotated[str, typer.Option(help="The split to score.")]
 ApcRun = Annotated[Path, typer.Option("--apc", help="The run of `train apc` to build on.")]
+Apc = Annotated[Path | None, typer.Option(help="APC model; apc.onnx beside the other, or else the package's, if left out.")]
 Config = Annotated[Path | None, typer.Option(help=f"Settings of the training; {TRAINING} if left out.")]
 Changes = Annotated[list[str] | None, typer.Argument(help="Settings to change, such as epochs=10.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
@@ -40,7 +42,7 @@ def audio2landmark(
     corpus: Corpus,
     prepared: Prepared,
     split: Split = "test",
-    apc: Annotated[Path | None, typer.Option(help="APC model; the package's if left out.")] = None,
+    apc: Apc = None,
     model: Annotated[Path | None, typer.Option(help="audio2landmark model; the package's if left out.")] = None,
     train_corpus: Annotated[
         Path | None,
@@ -64,11 +66,8 @@ def audio2landmark(
     from ..learning.clips import load_split
     from ..learning.corpus import table
     from ..learning.progress import track
-    from ..speech.audio2landmark import Audio2Landmark
 
-    network = Audio2Landmark(
-        apc or resource("models/apc.onnx"), model or resource("models/audio2landmark.onnx"), CANONICAL.vertices
-    )
+    network = _speech(apc, model)
     data = list(clips_of(corpus, prepared, split))
     training = list(load_split(train_corpus or corpus, train_prepared or prepared, "train").sample(MOST_TRAINING))
     rows = table(corpus) or {}
@@ -209,17 +208,14 @@ def robustness(
     voices: Annotated[
         list[Path] | None, typer.Option(help="A folder of speech without faces, in any language; may be given again.")
     ] = None,
-    apc: Annotated[Path | None, typer.Option(help="APC model; the package's if left out.")] = None,
+    apc: Apc = None,
     model: Annotated[Path | None, typer.Option(help="audio2landmark model; the package's if left out.")] = None,
     json_output: Json = False,
 ) -> None:
     """The same clips softer, louder, in noise and in a room; how lips move to other voices, and to what is no speech."""
     from ..learning import robustness
-    from ..speech.audio2landmark import Audio2Landmark
 
-    network = Audio2Landmark(
-        apc or resource("models/apc.onnx"), model or resource("models/audio2landmark.onnx"), CANONICAL.vertices
-    )
+    network = _speech(apc, model)
     predict, data = network.displacements, list(clips_of(corpus, prepared, split))
     worse = robustness.conditions(predict, corpus, data, network.lookahead)
     opened = robustness.opened(predict, robustness.not_speech(), resource("samples/avonlea.opus"))
@@ -249,6 +245,13 @@ def clips_of(corpus: Path, prepared: Path, split: str) -> "Clips":
             f"or run: lipsync-robot data prepare {corpus} --output {prepared}"
         )
     return found
+
+
+def _speech(apc: Path | None, model: Path | None) -> "Audio2Landmark":
+    from ..speech.audio2landmark import Audio2Landmark, apc_of
+
+    model = model or resource("models/audio2landmark.onnx")
+    return Audio2Landmark(apc or apc_of(model), model, CANONICAL.vertices)
 
 
 def _compare(figures: dict[str, dict[str, float]], as_json: bool) -> None:

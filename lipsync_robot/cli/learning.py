@@ -29,13 +29,12 @@ def train_apc(
     config: Annotated[Path, typer.Argument(help="Settings, such as config/train/apc.yaml.")],
     changes: Changes = None,
     output: Output = Path("runs/apc"),
-    model: Model = Path("models/apc.onnx"),
     resume: Resume = False,
 ) -> None:
-    """Pre-trains the speech representation on voices without faces."""
-    from ..learning import apc, export
+    """Pre-trains the speech representation on voices without faces. `train audio2landmark` builds on it, and writes both."""
+    from ..learning import apc
 
-    export.apc(apc.train(settings.load(apc.ApcConfig, config, changes or []), output, resume), model)
+    apc.train(settings.load(apc.ApcConfig, config, changes or []), output, resume)
 
 
 @train.command("audio2landmark")
@@ -46,7 +45,9 @@ def train_audio2landmark(
         "runs/apc_phones"
     ),
     output: Output = Path("runs/audio2landmark"),
-    model: Model = Path("models/audio2landmark.onnx"),
+    model: Annotated[
+        Path, typer.Option(dir_okay=False, help="The ONNX model to write; apc.onnx and an int8 one of both go beside it.")
+    ] = Path("models/audio2landmark.onnx"),
     human_face: Annotated[Path, typer.Option(help="The face at rest that it speaks with, to write.")] = Path(
         "models/human_face.npz"
     ),
@@ -60,6 +61,7 @@ def train_audio2landmark(
     trained = audio2landmark.train(loaded, apc_run, output, resume)
     HumanFace(trained.static.numpy(), UNKNOWN).save(human_face)
     if loaded.network == "streaming":
+        export_run([apc_run], model.with_name("apc.onnx"), apc_run)
         _export_both(output, model, apc_run)
     else:
         Console(stderr=True).print(f" trained {output}; a sliced network is for comparison, so no model is written")

@@ -1,6 +1,5 @@
 """Training of audio2landmark on talking-head clips, over a frozen APC. Seed 001, section 2.4 (final: summer report 3.1)."""
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -211,7 +210,7 @@ def save(module: Audio2LandmarkTraining, run: Path) -> None:
     """Writes the run's network.pt, which load reads."""
     run.mkdir(parents=True, exist_ok=True)
     saved = {"config": asdict(module.config), "state": module.network.state_dict(), "static": module.static}
-    torch.save({**saved, "apc": digest(module.representation)}, run / "network.pt")
+    torch.save({**saved, "apc": module.representation.digest()}, run / "network.pt")
 
 
 def _loaders(config: Audio2LandmarkConfig, training: clips.Clips) -> dict[str, DataLoader]:
@@ -232,14 +231,9 @@ def load(run: Path, apc_run: Path) -> Audio2LandmarkTraining:
     if "static" not in saved:
         raise BadInputError(f"{run}: is no run of `train audio2landmark`.")
     representation = apc.load(apc_run / "network.pt")
-    if saved["apc"] != digest(representation):
+    if saved["apc"] != representation.digest():
         raise BadInputError(f"{run}: was not trained over {apc_run}. Name with --apc the run that it was trained over.")
     module = Audio2LandmarkTraining(Audio2LandmarkConfig(**saved["config"]), representation)
     module.network.load_state_dict(saved["state"])
     module.static = saved["static"]
     return module.eval()
-
-
-def digest(representation: APC) -> str:
-    """Tells one trained APC from another of the same shape."""
-    return hashlib.sha256(next(representation.gru.parameters()).detach().cpu().numpy().tobytes()).hexdigest()[:16]

@@ -17,7 +17,7 @@ from torch.onnx.utils import register_custom_op_symbolic
 
 from ..audio.mel import BANDS
 from ..face.landmarks import POINTS, ROBOT_POINTS
-from ..inference import MADE_OF, fingerprint
+from ..inference import MADE_OF, OVER, fingerprint
 from ..vision.expression import INPUT_FRAMES, Signs
 from .inverse_parts import Corrected
 from .networks import APC, Anticipation, Committee
@@ -74,17 +74,21 @@ class _ByProducts(nn.Module):
 def apc(network: APC, path: Path, precision: Precision = "fp32", hops: int = 1) -> None:
     """mel (1, hops, 80) dB, state -> features (1, hops, units), next_state; the robot's takes one hop."""
     state = torch.zeros(network.gru.num_layers, 1, network.gru.hidden_size)
-    _export(network, path, {"mel": torch.zeros(1, hops, BANDS), "state": state}, ["features", "next_state"], {}, precision)
+    metadata = {OVER: network.digest()}
+    _export(
+        network, path, {"mel": torch.zeros(1, hops, BANDS), "state": state}, ["features", "next_state"], metadata, precision
+    )
 
 
 def audio2landmark(representation: APC, network: Committee, lookahead: int, path: Path, precision: Precision = "fp32") -> None:
     """features (1, 1, units), mel (1, 1, 80) dB, state -> displacement (1, 1, 468, 3) cm, next_state.
 
-    As int8 it takes apc_state instead of features, and makes these itself. The look-ahead in hops travels as metadata.
+    As int8 it takes apc_state instead of features, and makes these itself. The look-ahead in hops travels as metadata, as does
+    which APC it is.
     """
     gru = representation.gru
     mel, state = torch.zeros(1, 1, BANDS), torch.zeros(sum(network.layers), 1, network.units)
-    metadata = {"lookahead": str(lookahead)}
+    metadata = {"lookahead": str(lookahead), OVER: representation.digest()}
     if precision == "int8":
         inputs = {"mel": mel, "apc_state": torch.zeros(gru.num_layers, 1, gru.hidden_size), "state": state}
         outputs = ["displacement", "next_state", "next_apc_state"]

@@ -13,7 +13,7 @@ from ..audio import files
 from ..audio.mel import LogMel
 from ..errors import BadInputError
 from ..inference import Network
-from ..resources import resource
+from ..speech.audio2landmark import apc_of
 from . import apc, audio2landmark, export, fit, networks
 
 TOLERANCE: dict[export.Precision, float] = {"fp32": 1e-3, "fp16": 0.01, "int8": 0.1}  # of any output at any hop
@@ -58,8 +58,7 @@ def to_onnx(runs: list[Path], apc_run: Path, model: Path, precision: export.Prec
             )
         above = model.with_stem(model.stem.removesuffix("_int8"))
         if precision == "int8" and kind == "audio2landmark" and above != model and above.is_file():
-            beside = model.with_name("apc.onnx")
-            under = beside if beside.is_file() else resource("models/apc.onnx")
+            under = apc_of(model)
             if max(_differs(under, by_itself, inputs["features"]), _differs(above, inputs, expected)) <= TOLERANCE["fp32"]:
                 export.tie(written, (under, above))
         model.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,7 @@
 """The networks, as torch modules. Each is causal where it runs live: a state goes in and comes out, (layers, batch, units)."""
 
+import hashlib
+
 import torch
 from torch import Tensor, nn
 
@@ -34,6 +36,10 @@ class APC(nn.Module):
     def forward(self, mel: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """mel (batch, time, 80) dB -> representation (batch, time, units), state (layers, batch, units)."""
         return self.gru(self.normalise(mel), state)
+
+    def digest(self) -> str:
+        """Tells one trained APC from another of the same shape."""
+        return hashlib.sha256(next(self.gru.parameters()).detach().cpu().numpy().tobytes()).hexdigest()[:16]
 
 
 class Audio2Landmark(nn.Module):

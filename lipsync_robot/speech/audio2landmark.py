@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..audio.mel import FRAME_RATE, SAMPLE_RATE, LogMel, lookahead_s
-from ..inference import PROVIDERS, ModelError, Network, light
+from ..inference import OVER, PROVIDERS, ModelError, Network, light
+from ..resources import resource
 
 LARGEST_GAP_S = 0.1  # a longer hole in the sound starts a new utterance
 
@@ -15,6 +16,12 @@ LARGEST_GAP_S = 0.1  # a longer hole in the sound starts a new utterance
 class Face(NamedTuple):
     stamp: float  # s, the moment of the sound that this face belongs to
     points: np.ndarray  # (468, 3) cm, metric face
+
+
+def apc_of(audio2landmark: Path) -> Path:
+    """apc.onnx beside the model, or else the package's."""
+    beside = audio2landmark.with_name("apc.onnx")
+    return beside if beside.is_file() else resource("models/apc.onnx")
 
 
 class Audio2Landmark:
@@ -25,6 +32,11 @@ class Audio2Landmark:
         whole = light((apc, audio2landmark), providers)
         self._apc = None if whole else Network(apc, providers)
         self._network = whole or Network(audio2landmark, providers)
+        if self._apc and self._apc.metadata.get(OVER) != self._network.metadata.get(OVER):
+            raise ModelError(
+                f"{audio2landmark}: was trained over another APC than {apc}, and would make no sense of it. Name its own, or "
+                "export both anew from their runs."
+            )
         try:
             self.lookahead = int(self._network.metadata["lookahead"])
         except (KeyError, ValueError) as error:

@@ -13,8 +13,9 @@ import pytest
 from lipsync_robot.face.landmarks import CANONICAL
 from lipsync_robot.face.mapping import Mapping
 from lipsync_robot.face.retarget import RobotFace
-from lipsync_robot.inference import Network
+from lipsync_robot.inference import OVER, Network, light
 from lipsync_robot.learning import shards
+from lipsync_robot.learning.apc import load
 from lipsync_robot.resources import resource
 
 COMMAND = str(Path(sys.prefix) / "bin" / "lipsync-robot")
@@ -24,22 +25,37 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run([COMMAND, *arguments], cwd=folder, capture_output=True, text=True, timeout=200, check=False)
 
 
-def test_voices_become_a_representation(here: Callable, tmp_path: Path, recording: Path) -> None:
+def test_voices_become_a_representation_and_clips_a_face_over_it(
+    here: Callable, tmp_path: Path, recording: Path, corpus: Path, prepared: Path
+) -> None:
     (tmp_path / "voices").mkdir()
     (tmp_path / "voices/one.opus").write_bytes(recording.read_bytes())
-    prepared = run(tmp_path, "data", "prepare", "voices", "--output", "prepared/voices.npy", "--workers", "2")
-    assert prepared.returncode == 0, prepared.stderr
+    packed = run(tmp_path, "data", "prepare", "voices", "--output", "prepared/voices.npy", "--workers", "2")
+    assert packed.returncode == 0, packed.stderr
     settings = "data: [prepared/voices.npy]\nunits: 16\nlayers: 1\nlength: 40\nbatch: 2\nepochs: 1\n"
     (tmp_path / "apc.yaml").write_text(settings)
-    trained = run(tmp_path, "train", "apc", "apc.yaml", "--model", "models/apc.onnx")
+    trained = run(tmp_path, "train", "apc", "apc.yaml")
     assert trained.returncode == 0, trained.stderr
-    assert Network(tmp_path / "models/apc.onnx").metadata == {}
-    again = here(tmp_path, "train", "apc", "apc.yaml", "--model", "models/apc.onnx", "--resume")
+    again = here(tmp_path, "train", "apc", "apc.yaml", "--resume")
     assert again.returncode == 0, again.stderr
     exported = here(tmp_path, "export", "runs/apc", "--model", "out/apc.onnx", "--precision", "int8")
     assert exported.returncode == 0, exported.stderr
     assert re.search(r"differs from torch by at most [\d.]+e-\d+ of features.* on avonlea.opus", exported.stderr)
-    assert Network(tmp_path / "out/apc.onnx").metadata == {}
+    assert Network(tmp_path / "out/apc.onnx").metadata == {OVER: load(tmp_path / "runs/apc/network.pt").digest()}
+    settings = f"corpora: [{corpus}]\nprepared: [{prepared}]\nunits: 16\nmotions: 4\n"
+    (tmp_path / "face.yaml").write_text(settings + "length: 80\nbatch: 2\ndraws: 8\nepochs: 1\n")
+    faced = here(tmp_path, "train", "audio2landmark", "face.yaml", "--apc", "runs/apc")
+    assert faced.returncode == 0, faced.stderr
+    names = {"apc.onnx", "audio2landmark.onnx", "audio2landmark_int8.onnx", "human_face.npz"}
+    assert {path.name for path in (tmp_path / "models").iterdir()} == names
+    assert light((tmp_path / "models/apc.onnx", tmp_path / "models/audio2landmark.onnx"), ("cpu",))
+    data = ("--data", str(corpus), "--prepared", str(prepared), "--split", "val")
+    scored = here(tmp_path, "evaluate", "audio2landmark", *data, "--model", "models/audio2landmark.onnx", "--json")
+    assert scored.returncode == 0, scored.stderr
+    assert json.loads(scored.stdout)["speakers"].keys() == {"b"}
+    adapted = here(tmp_path, "adapt", str(prepared), "--apc", "runs/apc", "--seconds", "2", "--model", "models/me.onnx")
+    assert adapted.returncode == 0, adapted.stderr
+    assert light((tmp_path / "models/apc.onnx", tmp_path / "models/me.onnx"), ("cpu",))
 
 
 def test_the_twin_learns_its_face_by_two_commands(here: Callable, tmp_path: Path) -> None:

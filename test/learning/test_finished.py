@@ -13,13 +13,13 @@ from numpy.testing import assert_allclose
 from lipsync_robot.audio.mel import BANDS, LogMel
 from lipsync_robot.errors import BadInputError
 from lipsync_robot.face.landmarks import CANONICAL
-from lipsync_robot.inference import MADE_OF, Network, light
+from lipsync_robot.inference import MADE_OF, ModelError, Network, light
 from lipsync_robot.learning import costs, export
-from lipsync_robot.learning.audio2landmark import digest
 from lipsync_robot.learning.finished import TOLERANCE, to_onnx
 from lipsync_robot.learning.networks import APC, SLICE, Audio2Landmark
 from lipsync_robot.resources import resource
 from lipsync_robot.speech.audio2landmark import Audio2Landmark as Speaking
+from lipsync_robot.speech.audio2landmark import apc_of
 
 PRECISIONS = tuple(TOLERANCE)
 LOOKAHEAD = 2
@@ -48,7 +48,7 @@ def runs(networks: tuple[APC, Audio2Landmark], tmp_path_factory: pytest.TempPath
     root = tmp_path_factory.mktemp("runs")
     for name, saved in {
         "apc": {"config": {"units": 96, "layers": 2}, "state": representation.state_dict()},
-        "face": {"config": face, "state": network.state_dict(), "static": torch.zeros(468, 3), "apc": digest(representation)},
+        "face": {"config": face, "state": network.state_dict(), "static": torch.zeros(468, 3), "apc": representation.digest()},
         "smaller": {"config": {"units": 8, "layers": 1}, "state": APC(units=8, layers=1).state_dict()},
         "neither": {"state": {}},
     }.items():
@@ -149,6 +149,19 @@ def test_a_cpu_takes_the_light_version_of_two_models_and_of_no_others(
     assert light((apc, face), ("cpu",)) is None
 
 
+def test_a_face_over_another_representation_than_its_own_does_not_speak(models: Path, runs: Path, recording: Path, tmp_path):
+    representation = APC(units=96, layers=2)  # of the same shape, trained otherwise
+    torch.save({"config": {"units": 96, "layers": 2}, "state": representation.state_dict()}, tmp_path / "network.pt")
+    to_onnx([tmp_path], tmp_path, tmp_path / "apc.onnx", "fp32", recording)
+    face = models / "fp32/face.onnx"
+    assert apc_of(face) == models / "fp32/apc.onnx"
+    assert apc_of(tmp_path / "face.onnx") == tmp_path / "apc.onnx"
+    assert apc_of(tmp_path / "elsewhere/face.onnx") == resource("models/apc.onnx")
+    Speaking(apc_of(face), face, CANONICAL.vertices, ("cpu",))
+    with pytest.raises(ModelError, match=r"face.onnx: was trained over another APC than .*/apc.onnx, and would make no sense"):
+        Speaking(tmp_path / "apc.onnx", face, CANONICAL.vertices, ("cpu",))
+
+
 @pytest.mark.parametrize("name", ["audio2landmark", "audio2landmark_research"])
 def test_the_packages_models_have_light_versions(name: str, mel: np.ndarray) -> None:
     models = resource("models/apc.onnx"), resource(f"models/{name}.onnx")
@@ -201,7 +214,7 @@ def test_joined_runs_answer_with_their_mean(networks, runs: Path, recording: Pat
     other = Audio2Landmark(BANDS, 64, 1, 8, dropout=0.0).eval()  # hears mel alone
     other.basis = network.basis.clone()
     config = {"corpora": [], "prepared": [], "hears": "mel", "units": 64, "layers": 1, "motions": 8, "lookahead": LOOKAHEAD}
-    saved = {"config": config, "state": other.state_dict(), "static": torch.zeros(468, 3), "apc": digest(representation)}
+    saved = {"config": config, "state": other.state_dict(), "static": torch.zeros(468, 3), "apc": representation.digest()}
     (tmp_path / "other").mkdir()
     torch.save(saved, tmp_path / "other/network.pt")
     to_onnx([runs / "face", tmp_path / "other"], runs / "apc", tmp_path / "both.onnx", "fp32", recording)
