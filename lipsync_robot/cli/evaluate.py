@@ -162,7 +162,8 @@ def left_out(
 ) -> None:
     """Trains once for each person of the first corpus, on all others, and scores what it says of them.
 
-    In GRID one man has nearly all clips, and the splits that tell the best epoch:
+    Clips of splits whose name ends in _seen tell the best epoch, and nothing else:
+    they are of people trained on. In GRID one man has these and nearly all others:
     name him with --always s1.
     """
     from .. import settings
@@ -196,8 +197,10 @@ def adaptation(
     if json_output:
         print(json.dumps(result, indent=2))
     else:
-        both = {f"{name} {when}": figures for when in result for name, figures in result[when]["speakers"].items()}
-        _compare({when: result[when]["overall"] for when in result} | dict(sorted(both.items())), False)
+        times = ("before", "after")
+        both = {f"{name} {when}": figures for when in times for name, figures in result[when]["speakers"].items()}
+        _compare({when: result[when]["overall"] for when in times} | dict(sorted(both.items())), False)
+        _left_out(result)
 
 
 @app.command("robustness")
@@ -296,8 +299,12 @@ def show(result: dict[str, Any], groups: list[str]) -> None:
         console.print(each)
     if result["not_prepared"]:
         console.print(f" {result['not_prepared']} more clips of the split are not prepared, or were dropped by it")
+    _left_out(result)
+
+
+def _left_out(result: dict[str, Any]) -> None:
     for sentence in result["left_out"]:
-        console.print(f" left out {sentence}")
+        wide_console().print(f" left out {sentence}")
 
 
 def wide_console() -> Console:

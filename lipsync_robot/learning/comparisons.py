@@ -60,8 +60,14 @@ def left_out(config: Audio2LandmarkConfig, always: list[str], apc_run: Path, out
         for corpus, prepared in zip(config.corpora[1:], config.prepared[1:], strict=True)
         for place in load_split(Path(corpus), Path(prepared), "train").places
     ]
+    people = sorted({place.person for place in usable} - set(always))
+    if not seen or not people:
+        raise BadInputError(
+            f"{config.corpora[0]}: its table needs a split whose name ends in _seen, of clips that only tell the best epoch, "
+            f"and another with people to leave out in turn, beyond {', '.join(always) or 'those always trained on'}."
+        )
     own, told, persons = [], [], []
-    for person in sorted({place.person for place in usable} - set(always)):
+    for person in people:
         tuning = Clips([place for place in seen if place.person != person])
         if not len(tuning):
             raise BadInputError(f"{person} alone is in the splits ..._seen, which tell the best epoch: give --always {person}.")
@@ -105,23 +111,29 @@ def _trained(config: Audio2LandmarkConfig, apc_run: Path, run: Path, data: list[
 
 
 def adaptation(run: Path, apc_run: Path, data: Clips, seconds: float) -> dict[str, Any]:
-    """What adapting to a person's first seconds brings on their other clips -> before and after, overall and by person."""
+    """What adapting to a person's first seconds brings on their other clips -> before and after, overall and by person.
+
+    left_out: sentences, about people who have no other clip.
+    """
     module = audio2landmark.load(run, apc_run)
     scored: dict[str, dict[str, list[evaluation.Score]]] = {"before": {}, "after": {}}
+    left_out = []
     for person in sorted({place.person for place in data.places}):
         own = Clips([place for place in data.places if place.person == person])
         learned, rest = adapt.first_seconds(own, seconds)
         if not len(rest):
-            raise BadInputError(
-                f"{person}: has no clip beyond the first {seconds:g} s to be scored on. Adapt to fewer --seconds."
-            )
+            left_out.append(f"{person}: no clip beyond the first {seconds:g} s to be scored on; adapt to fewer --seconds")
+            continue
         for when, speaker in (("before", module), ("after", adapt.adapted(module, learned))):
             predictions = [evaluation.prediction(speaker.predict, clip, module.config.lookahead) for clip in rest]
             scored[when][person] = [evaluation.score(clip, motion) for clip, motion in zip(rest, predictions, strict=True)]
-    return {
+    if not scored["before"]:
+        raise BadInputError(f"Nobody can be scored. {'; '.join(left_out)}.")
+    figures = {
         when: {
             "overall": evaluation.overall([score for scores in people.values() for score in scores]),
             "speakers": {person: evaluation.overall(scores) for person, scores in people.items()},
         }
         for when, people in scored.items()
     }
+    return figures | {"left_out": left_out}

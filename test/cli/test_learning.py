@@ -53,6 +53,28 @@ def test_voices_become_a_representation_and_clips_a_face_over_it(
     scored = here(tmp_path, "evaluate", "audio2landmark", *data, "--model", "models/audio2landmark.onnx", "--json")
     assert scored.returncode == 0, scored.stderr
     assert json.loads(scored.stdout)["speakers"].keys() == {"b"}
+    held = tmp_path / "held"
+    held.mkdir()
+    (held / "splits.tsv").write_text("speaker\tclip\tsplit\na\tone\ttest\na\ttwo\ttest\nb\tone\ttest\n")
+    brought = (
+        "evaluate",
+        "adaptation",
+        "--data",
+        str(held),
+        "--prepared",
+        str(prepared),
+        "--apc",
+        "runs/apc",
+        "--seconds",
+        "1",
+    )
+    compared = here(tmp_path, *brought)
+    assert compared.returncode == 0, compared.stderr
+    assert re.search(r"^ *a after", compared.stdout, re.MULTILINE)
+    assert "left out b: no clip beyond the first 1 s" in compared.stdout
+    nobody = here(tmp_path, *brought[:-1], "9")
+    assert nobody.returncode == 2
+    assert "Nobody can be scored. a: no clip beyond the first 9 s" in nobody.stderr
     adapted = here(tmp_path, "adapt", str(prepared), "--apc", "runs/apc", "--seconds", "2", "--model", "models/me.onnx")
     assert adapted.returncode == 0, adapted.stderr
     assert light((tmp_path / "models/apc.onnx", tmp_path / "models/me.onnx"), ("cpu",))

@@ -195,6 +195,8 @@ def test_people_are_left_out_in_turn(prepared: Path, apc_run: Path, tmp_path: Pa
     assert list(result["speakers"]) == ["b"]
     assert np.isfinite(result["overall"]["aperture_r"])
     assert {"overall_interval", "chance"} <= set(result)
+    with pytest.raises(BadInputError, match=r"needs a split whose name ends in _seen, .* beyond a, b"):
+        comparisons.left_out(config, ["a", "b"], apc_run, tmp_path / "runs")
 
 
 def test_a_variant_with_a_mistake_is_named(tmp_path: Path) -> None:
