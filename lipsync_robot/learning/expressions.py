@@ -22,6 +22,8 @@ from ..vision.facemesh import FaceMesh
 from .corpus import Recording, layout, recordings, split_in, table
 from .progress import track
 
+REMEMBERED_S = 1.0  # at the most, of the frames that onsets are told by, beside how long a start is good for
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -54,7 +56,7 @@ class Expression(NamedTuple):
     """One that was found."""
 
     stamps: tuple[float, float, float]  # s: start, onset, peak
-    before: np.ndarray  # (frames, 468, 3) cm on the grid, up to its peak and with it
+    before: np.ndarray  # (frames, 468, 3) cm on the grid, up to its peak and with it, from where an onset can depend on them
     at: Moments  # as indices into those
 
 
@@ -120,11 +122,15 @@ def load(folder: Path) -> list[Clip]:
 def expressions(clip: Clip, signs: Signs, limits: Limits) -> tuple[list[Expression], Counter[str]]:
     """Those of a clip, and how many beginnings were dropped, by reason."""
     kept, dropped = [], Counter[str]()
+    memory = round((signs.fresh_s + signs.still_s + REMEMBERED_S) * GRID_HZ)
     for faces, stamps in stretches(clip.faces, clip.stamps):
-        moments, others = found(faces, signs, limits)
+        those, others = found(faces, signs, limits)
         dropped += others
-        for at in moments:
-            kept.append(Expression((stamps[at.start], stamps[at.onset], stamps[at.peak]), faces[: at.peak + 1], at))
+        for at in those:
+            first = max(0, at.start - memory)
+            before = faces[first : at.peak + 1].copy()  # or all of a long clip would stay in memory
+            moments = Moments(*(frame - first for frame in at))
+            kept.append(Expression((stamps[at.start], stamps[at.onset], stamps[at.peak]), before, moments))
     return kept, dropped
 
 

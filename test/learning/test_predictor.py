@@ -15,7 +15,7 @@ from lipsync_robot.learning import predictor_evaluation as scores
 from lipsync_robot.learning.expressions import Clip
 from lipsync_robot.learning.networks import Anticipation
 from lipsync_robot.resources import resource
-from lipsync_robot.vision.expression import Predictor
+from lipsync_robot.vision.expression import Frame, Onsets, Predictor, stretches
 
 SMALL = predictor.PredictorConfig()
 ACTING = Path(__file__).parents[3] / "shared/data/expression/acting"
@@ -45,6 +45,23 @@ def test_expressions_are_found_where_they_were_acted_and_what_is_small_or_breaks
     assert kept[0].stamps[0] == pytest.approx(1.0, abs=0.2)
     assert all(start <= onset < peak for start, onset, peak in (each.stamps for each in kept))
     assert dropped == {"too small": 2, "the clip ends, or the face is lost, before its peak": 1}
+
+
+def test_of_a_long_clip_an_expression_keeps_what_tells_its_onset_and_no_more() -> None:
+    stamps = np.arange(0, 60, 1 / 25)
+    moves = [Move((SMILE, GAPE, SNEER)[i % 3], 1.0 + 3.7 * i, 0.6) for i in range(15)]
+    clip = Clip("a", "a", 60.0, stamps, acted(moves, stamps).astype(np.float32))
+    told, detector = [], Onsets(SMALL.signs)
+    for faces, at in stretches(clip.faces, clip.stamps):
+        told = [stamp for face, stamp in zip(faces, at, strict=True) if detector(Frame(stamp, face))]
+    kept, _ = expressions.expressions(clip, SMALL.signs, SMALL.limits)
+    assert len(kept) == 30
+    for each in kept:
+        known, onset = predictor.streamed(each, SMALL.signs)
+        assert onset is not None
+        assert min(abs(each.stamps[0] + (known - each.at.start) / 25 - stamp) for stamp in told) < 1e-6
+        assert len(each.before) == each.at.peak + 1 <= 100  # four seconds
+        assert each.before.base is None
 
 
 def test_it_beats_the_current_face_on_somebody_it_never_met(people: list[Clip], foreteller: Path) -> None:
