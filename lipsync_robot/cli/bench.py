@@ -13,7 +13,7 @@ from rich.table import Table
 
 from .files import room_for
 from .json_report import JsonReport, write_report
-from .usage import versions
+from .usage import processor, versions
 
 SHORTEST_S = 2.0
 FACES = (2, 4, 6, 8)  # that speak at once
@@ -92,7 +92,7 @@ def measured(seconds: float, runs: int, say: Callable[[str], None]) -> Figures:
     say("each part alone")
     with TemporaryDirectory(prefix="lipsync-bench-") as folder:
         figures |= bench_parts.parts(Path(folder))
-    return figures | {"cores": os.cpu_count(), "versions": versions()}
+    return figures | {"cores": os.cpu_count(), "processor": processor(), "versions": versions()}
 
 
 def middle(found: list[Figures]) -> Figures:

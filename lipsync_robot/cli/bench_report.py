@@ -34,9 +34,9 @@ def write(page: Path, figures: dict[str, Any]) -> None:
 def _head(page: str, picture: str, figures: dict[str, Any]) -> str:
     versions = figures["versions"]
     told = _paragraph(
-        f"""Measured by `lipsync-robot bench --report {page}` on {figures["cores"]} cores without a GPU, Python
-        {versions["python"]}, onnxruntime {versions["onnxruntime"]}, rclpy {versions["rclpy"]}: real speech in real time,
-        {figures["seconds"]:g} s a run; the median of {figures["runs"]} runs in the first three lines. `make bench`
+        f"""Measured by `lipsync-robot bench --report {page}` on {figures["cores"]} cores ({figures["processor"]}) without a
+        GPU, Python {versions["python"]}, onnxruntime {versions["onnxruntime"]}, rclpy {versions["rclpy"]}: real speech in
+        real time, {figures["seconds"]:g} s a run; the median of {figures["runs"]} runs in the first three lines. `make bench`
         measures your machine."""
     )
     return f"# Performance\n\n{told}\n\n![Where the time goes between sound and servo]({picture})"

@@ -2,11 +2,14 @@
 
 import contextlib
 import platform
+import re
 import resource
 import time
 from importlib import metadata
+from pathlib import Path
 
 OTHER_BUILDS = {"onnxruntime": ("onnxruntime-gpu",)}  # of the same modules; a Jetson's belongs to its JetPack
+CPUINFO = Path("/proc/cpuinfo")
 PACKAGES = ("av", "mediapipe", "mujoco", "numpy", "onnxruntime", "pyserial", "rclpy")
 
 
@@ -26,6 +29,12 @@ class Usage:
 def versions() -> dict[str, str]:
     """Of what a run's figures depend on."""
     return {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}
+
+
+def processor() -> str:
+    """Its name, as far as the system tells: Linux on ARM tells none."""
+    name = re.search(r"^model name\s*: (.+)$", CPUINFO.read_text(), re.MULTILINE) if CPUINFO.exists() else None
+    return name[1] if name else platform.machine()
 
 
 def version(package: str) -> str:

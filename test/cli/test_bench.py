@@ -11,7 +11,7 @@ from rich.console import Console
 from lipsync_robot.cli.bench import middle, table
 from lipsync_robot.cli.bench_graph import STAGES, BenchError, Plan, measure, timing
 from lipsync_robot.cli.bench_report import write
-from lipsync_robot.cli.usage import versions
+from lipsync_robot.cli.usage import processor, versions
 
 AHEAD_S = 0.06
 SECONDS = 2.0
@@ -62,6 +62,7 @@ def test_the_graph_is_measured_in_one_process_and_in_many(tmp_path: Path) -> Non
         "ms": {"apc + audio2landmark": 0.3, "FaceMesh, a picture": 4.0},
         "seconds": SECONDS,
         "cores": 2,
+        "processor": processor(),
         "versions": versions(),
         "speech": {
             "real_time_factor": 0.02,
