@@ -31,7 +31,8 @@ Corpus = Annotated[Path, typer.Option("--data", help="The corpus, with its split
 Prepared = Annotated[Path, typer.Option(help="Where `data prepare` put it.")]
 Split = Annotated[str, typer.Option(help="The split to score.")]
 ApcRun = Annotated[Path, typer.Option("--apc", help="The run of `train apc` to build on.")]
-Apc = Annotated[Path | None, typer.Option(help="APC model; apc.onnx beside the other, or else the package's, if left out.")]
+Apc = Annotated[Path | None, typer.Option(help="APC model; apc.onnx beside MODEL, or else the package's, if left out.")]
+Model = Annotated[Path | None, typer.Option(help="audio2landmark model; the package's if left out.")]
 Config = Annotated[Path | None, typer.Option(help=f"Settings of the training; {TRAINING} if left out.")]
 Changes = Annotated[list[str] | None, typer.Argument(help="Settings to change, such as epochs=10.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
@@ -43,7 +44,7 @@ def audio2landmark(
     prepared: Prepared,
     split: Split = "test",
     apc: Apc = None,
-    model: Annotated[Path | None, typer.Option(help="audio2landmark model; the package's if left out.")] = None,
+    model: Model = None,
     train_corpus: Annotated[
         Path | None,
         typer.Option("--train-data", help="The corpus whose `train` split the baselines learn from; --data's if left out."),
@@ -200,7 +201,7 @@ def adaptation(
         times = ("before", "after")
         both = {f"{name} {when}": figures for when in times for name, figures in result[when]["speakers"].items()}
         _compare({when: result[when]["overall"] for when in times} | dict(sorted(both.items())), False)
-        _left_out(result)
+        _show_left_out(wide_console(), result)
 
 
 @app.command("robustness")
@@ -212,7 +213,7 @@ def robustness(
         list[Path] | None, typer.Option(help="A folder of speech without faces, in any language; may be given again.")
     ] = None,
     apc: Apc = None,
-    model: Annotated[Path | None, typer.Option(help="audio2landmark model; the package's if left out.")] = None,
+    model: Model = None,
     json_output: Json = False,
 ) -> None:
     """The same clips softer, louder, in noise and in a room; how lips move to other voices, and to what is no speech."""
@@ -299,12 +300,12 @@ def show(result: dict[str, Any], groups: list[str]) -> None:
         console.print(each)
     if result["not_prepared"]:
         console.print(f" {result['not_prepared']} more clips of the split are not prepared, or were dropped by it")
-    _left_out(result)
+    _show_left_out(console, result)
 
 
-def _left_out(result: dict[str, Any]) -> None:
+def _show_left_out(console: Console, result: dict[str, Any]) -> None:
     for sentence in result["left_out"]:
-        wide_console().print(f" left out {sentence}")
+        console.print(f" left out {sentence}")
 
 
 def wide_console() -> Console:

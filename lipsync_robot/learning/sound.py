@@ -64,8 +64,8 @@ def _growing(path: Path, kind: type, *row: int) -> Iterator[Callable[[np.ndarray
     rows, partial = 0, path.with_suffix(".partial")
 
     def head() -> None:  # in it numpy leaves room for the number of rows to grow
-        shape = {"descr": np.lib.format.dtype_to_descr(np.dtype(kind)), "fortran_order": False, "shape": (rows, *row)}
-        np.lib.format.write_array_header_1_0(file, shape)
+        header = {"descr": np.lib.format.dtype_to_descr(np.dtype(kind)), "fortran_order": False, "shape": (rows, *row)}
+        np.lib.format.write_array_header_1_0(file, header)
 
     def add(more: np.ndarray) -> None:
         nonlocal rows

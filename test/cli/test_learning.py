@@ -48,6 +48,7 @@ def test_voices_become_a_representation_and_clips_a_face_over_it(
     assert faced.returncode == 0, faced.stderr
     names = {"apc.onnx", "audio2landmark.onnx", "audio2landmark_int8.onnx", "human_face.npz"}
     assert {path.name for path in (tmp_path / "models").iterdir()} == names
+    assert Network(tmp_path / "models/apc.onnx").metadata == Network(tmp_path / "out/apc.onnx").metadata
     assert light((tmp_path / "models/apc.onnx", tmp_path / "models/audio2landmark.onnx"), ("cpu",))
     data = ("--data", str(corpus), "--prepared", str(prepared), "--split", "val")
     scored = here(tmp_path, "evaluate", "audio2landmark", *data, "--model", "models/audio2landmark.onnx", "--json")

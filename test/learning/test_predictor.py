@@ -51,9 +51,8 @@ def test_of_a_long_clip_an_expression_keeps_what_tells_its_onset_and_no_more() -
     stamps = np.arange(0, 60, 1 / 25)
     moves = [Move((SMILE, GAPE, SNEER)[i % 3], 1.0 + 3.7 * i, 0.6) for i in range(15)]
     clip = Clip("a", "a", 60.0, stamps, acted(moves, stamps).astype(np.float32))
-    told, detector = [], Onsets(SMALL.signs)
-    for faces, at in stretches(clip.faces, clip.stamps):
-        told = [stamp for face, stamp in zip(faces, at, strict=True) if detector(Frame(stamp, face))]
+    ((faces, at),), detector = stretches(clip.faces, clip.stamps), Onsets(SMALL.signs)
+    told = [stamp for face, stamp in zip(faces, at, strict=True) if detector(Frame(stamp, face))]
     kept, _ = expressions.expressions(clip, SMALL.signs, SMALL.limits)
     assert len(kept) == 30
     for each in kept:
