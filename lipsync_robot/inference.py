@@ -23,7 +23,7 @@ _FULL_NAME = {
     "cpu": "CPUExecutionProvider",
 }
 OVER = "apc"  # of the metadata of APC, and of what was trained over it: which one it is
-MADE_OF = "made_of"  # of an int8 model's metadata: the fingerprint of the models that it stands in for
+MADE_OF = "made_of"  # of a light model's metadata: the fingerprint of the models that it stands in for
 
 
 class ModelError(BadInputError):
@@ -77,11 +77,11 @@ class Network:
 
 
 def light(models: Sequence[Path], providers: tuple[str, ...] = PROVIDERS) -> Network | None:
-    """NAME_int8.onnx beside the last of these models, if it was made of them: it does alone what they do one after another.
+    """NAME_int4.onnx beside the last of these models, if it was made of them: it does alone what they do one after another.
 
     None where it was not, or where there is more than a CPU, which spends most of a hop on fetching weights and on calls.
     """
-    path = models[-1].with_stem(f"{models[-1].stem}_int8")
+    path = models[-1].with_stem(f"{models[-1].stem}_int4")
     if not all(model.is_file() for model in (path, *models)) or _available(providers, path) != [_FULL_NAME["cpu"]]:
         return None
     network = Network(path, ("cpu",))

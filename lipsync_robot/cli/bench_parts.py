@@ -82,8 +82,8 @@ def parts(folder: Path) -> dict[str, Any]:
         figures["inverse"]["speedup_vs_nearest_neighbour"] = ms[f"nearest of {KNOWN_FACES} faces"] / ms["inverse model"]
         hop = costs.speech()
         figures["speech"] |= {
-            # int8 is what a CPU runs; of slices it would run whichever is cheaper.
-            "streaming_vs_sliced": min(hop["sliced_fp32"], hop["sliced_int8"]) / hop["streaming_int8"],
+            # int4 is what a CPU runs; of slices it would run whichever is cheapest.
+            "streaming_vs_sliced": min(hop[f"sliced_{each}"] for each in costs.PRECISIONS) / hop["streaming_int4"],
             "streaming_vs_sliced_float32": hop["sliced_fp32"] / hop["streaming_fp32"],
             "onnx_vs_torch": hop["torch"] / hop["streaming_fp32"],
         }

@@ -97,8 +97,8 @@ def _parts(figures: dict[str, Any]) -> str:
     table = ["| part | ms |", "|---|---|", *[f"| {name} | {took:.3f} |" for name, took in figures["ms"].items()]]
     told = f"The speech networks take {speech['real_time_factor']:.3f} of real time."
     if figures["training"]:
-        told += f""" A hop of APC that carries its state costs {speech["streaming_vs_sliced"]:.1f} times less in the int8 that a
-        CPU runs than the seeds' slice of 25 hops in int8 or float32, whichever is cheaper; in float32
+        told += f""" A hop of APC that carries its state costs {speech["streaming_vs_sliced"]:.1f} times less in the int4 that a
+        CPU runs than the seeds' slice of 25 hops in int4, int8 or float32, whichever is cheapest; in float32
         both, {speech["streaming_vs_sliced_float32"]:.1f} times less, and by ONNX Runtime {speech["onnx_vs_torch"]:.1f} times
         less than by torch. The inverse model is {inverse["speedup_vs_nearest_neighbour"]:.0f} times as fast as a nearest
         neighbour."""

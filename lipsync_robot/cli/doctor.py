@@ -27,7 +27,7 @@ State = Literal["ok", "warning", "fault"]
 COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
 
 PYTHONS = ((3, 10), (3, 12))
-MODELS = ("apc.onnx", "audio2landmark.onnx", "audio2landmark_int8.onnx", "twin_inverse.onnx")
+MODELS = ("apc.onnx", "audio2landmark.onnx", "audio2landmark_int4.onnx", "twin_inverse.onnx")
 SHARED = ("models/human_face.npz", "models/twin_face.npz", "config/speak.yaml", "samples/avonlea.opus")
 SLOW_DISCOVERY_S, NO_DISCOVERY_S = 2.0, 10.0
 NAPS, NAP_S = 100, 0.01

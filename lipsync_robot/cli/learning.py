@@ -16,7 +16,7 @@ train = typer.Typer(
     help="Training data to networks, and to the ONNX models that the robot runs.", no_args_is_help=True, add_completion=False
 )
 
-Precision = Literal["fp32", "fp16", "int8"]
+Precision = Literal["fp32", "fp16", "int8", "int4"]
 Output = Annotated[Path, typer.Option(help="Where to write.")]
 Changes = Annotated[list[str] | None, typer.Argument(help="Settings to change, such as seed=1 epochs=2.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in OUTPUT.")]
@@ -46,7 +46,7 @@ def train_audio2landmark(
     ),
     output: Output = Path("runs/audio2landmark"),
     model: Annotated[
-        Path, typer.Option(dir_okay=False, help="The ONNX model to write; apc.onnx and an int8 one of both go beside it.")
+        Path, typer.Option(dir_okay=False, help="The ONNX model to write; apc.onnx and an int4 one of both go beside it.")
     ] = Path("models/audio2landmark.onnx"),
     human_face: Annotated[Path, typer.Option(help="The face at rest that it speaks with, to write.")] = Path(
         "models/human_face.npz"
@@ -129,7 +129,9 @@ def export_run(
     ],
     model: Model,
     apc_run: Annotated[Path, typer.Option("--apc", help="The APC run under an audio2landmark run.")] = Path("runs/apc_phones"),
-    precision: Annotated[Precision, typer.Option(help="Of the weights; fp16 is half the size, int8 a quarter.")] = "fp32",
+    precision: Annotated[
+        Precision, typer.Option(help="Of the weights; fp16 is half the size, int8 a quarter, int4 a sixth.")
+    ] = "fp32",
     recording: Annotated[
         Path | None, typer.Option(help="Speech to compare the model with torch on; the package's if left out.")
     ] = None,
@@ -166,7 +168,7 @@ def adapt(
 def _export_both(run: Path, model: Path, apc_run: Path) -> None:
     """The model, and beside it the one that a CPU takes for it and APC."""
     export_run([run], model, apc_run)
-    export_run([run], model.with_stem(f"{model.stem}_int8"), apc_run, "int8")
+    export_run([run], model.with_stem(f"{model.stem}_int4"), apc_run, "int4")
 
 
 def _print(figures: dict[str, float], as_json: bool) -> None:

@@ -23,7 +23,7 @@ from .extraction import extract
 from .networks import APC, SLICE, Audio2Landmark
 
 ROUNDS, CALLS = 5, 40  # of calls, so that all alternatives share a machine's better and worse moments
-PRECISIONS: tuple[export.Precision, ...] = ("fp32", "int8")
+PRECISIONS: tuple[export.Precision, ...] = ("fp32", "int8", "int4")
 TRAINED_S = 4.0  # of steps that are timed
 BATCH, LENGTH = 64, 256  # sequences and hops of a training step, as config/train has them
 
@@ -42,8 +42,8 @@ def seconds(acts: dict[str, Callable[[], object]], times: int) -> dict[str, floa
 
 
 def speech(times: int = CALLS) -> dict[str, float]:
-    """Seconds a hop of the speech representation takes by torch and by ONNX Runtime, float32 and, as a CPU runs it, int8:
-    streaming, and sliced, which is over 25 hops anew each time."""
+    """Seconds a hop of the speech representation takes by torch and by ONNX Runtime in each of PRECISIONS, of which
+    a CPU runs int4: streaming, and sliced, which is over 25 hops anew each time."""
     torch.set_num_threads(1)
     network, hop = APC().eval(), torch.zeros(1, 1, BANDS)
     state = torch.zeros(network.gru.num_layers, 1, network.gru.hidden_size)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import onnx
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from torch import Tensor, nn
 from torch.onnx.utils import register_custom_op_symbolic
@@ -23,7 +24,8 @@ from .inverse_parts import Corrected
 from .networks import APC, Anticipation, Committee
 
 OPSET = 17
-Precision = Literal["fp32", "fp16", "int8"]  # of the weights; what goes in and comes out is float32 always
+Precision = Literal["fp32", "fp16", "int8", "int4"]  # of the weights; what goes in and comes out is float32 always
+FOR_CPUS: tuple[Precision, ...] = ("int8", "int4")  # int4: of GRUs, which are nearly all, and int8 of what is around them
 
 
 class _Hears(nn.Module):
@@ -46,7 +48,10 @@ class _HearsItself(_Hears):
 
 
 class _ByProducts(nn.Module):
-    """A GRU for one face, hop by hop as matrix products: ONNX Runtime quantises those, and not its GRU."""
+    """A GRU for one face, hop by hop as matrix products: ONNX Runtime quantises those, and not its GRU.
+
+    In as few operations as will do: each costs a microsecond or two, as much as a hundred kilobytes of weights.
+    """
 
     def __init__(self, gru: nn.GRU) -> None:
         super().__init__()
@@ -54,20 +59,21 @@ class _ByProducts(nn.Module):
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """x (1, hops, inputs), state (layers, 1, units) -> (1, hops, units), next state."""
-        units, hops, after = self.gru.hidden_size, x.shape[1], []
+        hops, after = x.shape[1], []
         for (w_input, w_state, b_input, b_state), known in zip(self.gru.all_weights, state.split(1), strict=True):
             heard, w_known, steps = x @ w_input.T + b_input, w_state.T, [known]
             for hop in heard.split(1, 1) if hops > 1 else [heard]:  # to split or join a single one would cost a call
-                steps.append(self._step(hop.split(units, -1), (steps[-1] @ w_known + b_state).split(units, -1), steps[-1]))
+                steps.append(self._step(hop, steps[-1] @ w_known + b_state, steps[-1]))
             x = torch.cat(steps[1:], 1) if hops > 1 else steps[1]
             after.append(steps[-1])
         return x, torch.cat(after)
 
-    @staticmethod
-    def _step(heard: Sequence[Tensor], known: Sequence[Tensor], before: Tensor) -> Tensor:
-        """heard, known: for the gates reset and keep and for what is new, (1, 1, units) each, as before -> the state after."""
-        reset, keep = (torch.sigmoid(heard[i] + known[i]) for i in (0, 1))
-        new = torch.tanh(heard[2] + reset * known[2])
+    def _step(self, heard: Tensor, known: Tensor, before: Tensor) -> Tensor:
+        """heard, known (1, 1, 3 units): for the gates reset and keep, and for what is new; before (1, 1, units) -> after."""
+        units = self.gru.hidden_size
+        (gates, new), (known_gates, known_new) = (each.split([2 * units, units], -1) for each in (heard, known))
+        reset, keep = torch.sigmoid(gates + known_gates).split(units, -1)
+        new = torch.tanh(new + reset * known_new)
         return new + keep * (before - new)
 
 
@@ -83,13 +89,13 @@ def apc(network: APC, path: Path, precision: Precision = "fp32", hops: int = 1) 
 def audio2landmark(representation: APC, network: Committee, lookahead: int, path: Path, precision: Precision = "fp32") -> None:
     """features (1, 1, units), mel (1, 1, 80) dB, state -> displacement (1, 1, 468, 3) cm, next_state.
 
-    As int8 it takes apc_state instead of features, and makes these itself. The look-ahead in hops travels as metadata, as does
-    which APC it is.
+    For a CPU it takes apc_state instead of features, and makes these itself. The look-ahead in hops travels as metadata, as
+    does which APC it is.
     """
     gru = representation.gru
     mel, state = torch.zeros(1, 1, BANDS), torch.zeros(sum(network.layers), 1, network.units)
     metadata = {"lookahead": str(lookahead), OVER: representation.digest()}
-    if precision == "int8":
+    if precision in FOR_CPUS:
         inputs = {"mel": mel, "apc_state": torch.zeros(gru.num_layers, 1, gru.hidden_size), "state": state}
         outputs = ["displacement", "next_state", "next_apc_state"]
         _export(_HearsItself(representation, network), path, inputs, outputs, metadata, precision)
@@ -112,7 +118,7 @@ def predictor(network: Anticipation, signs: Signs, path: Path) -> None:
 
 
 def tie(light: Path, models: Sequence[Path]) -> None:
-    """Notes in an int8 model which models it is the light version of."""
+    """Notes in a CPU's model which models it is the light version of."""
     model = onnx.load(str(light))
     model.metadata_props.add(key=MADE_OF, value=fingerprint(models))
     onnx.save(model, str(light))
@@ -130,16 +136,27 @@ def _export(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of batches other than one, which a robot never has
         torch.onnx.export(
-            (_unrolled(network) if precision == "int8" else network).eval(), tuple(inputs.values()), str(path),
+            (_unrolled(network) if precision in FOR_CPUS else network).eval(), tuple(inputs.values()), str(path),
             input_names=list(inputs), output_names=outputs, opset_version=OPSET, dynamo=False,
         )  # fmt: skip
-    if precision == "int8":  # reduced to seven bits: with eight, x86 without VNNI saturates
-        quantize_dynamic(path, path, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
+    if precision in FOR_CPUS:  # reduced to seven bits: with eight, x86 without VNNI saturates
+        spared = [node.name for node in onnx.load(str(path)).graph.node if "gru/" in node.name] if precision == "int4" else []
+        quantize_dynamic(path, path, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8, nodes_to_exclude=spared)
     model = onnx.load(str(path))
     if precision == "fp16":
         model = convert_float_to_float16(model, keep_io_types=True)
+    elif precision == "int4":
+        model = _in_four_bits(model)
     onnx.helper.set_model_props(model, metadata)
     onnx.save(model, str(path))
+
+
+def _in_four_bits(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Of the products that are left: weights in blocks of 64, each with a scale and a zero; what they weigh in 8 bits."""
+    blocks = DefaultWeightOnlyQuantConfig(block_size=64, is_symmetric=False, accuracy_level=4)
+    quantizer = MatMulNBitsQuantizer(model, algo_config=blocks)
+    quantizer.process()
+    return quantizer.model.model
 
 
 def _inverse_of_a_matrix(graph: Any, square: Any) -> Any:

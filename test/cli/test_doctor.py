@@ -43,7 +43,7 @@ def test_a_machine_that_runs_these_tests_has_no_fault(here: tuple[int, dict[str,
     assert [finding for finding in by_name.values() if finding.state == "fault"] == []
     assert status == 0
     assert by_name["packages"].state == "ok"
-    assert by_name["models"].fact == "apc.onnx, audio2landmark.onnx, audio2landmark_int8.onnx, twin_inverse.onnx load"
+    assert by_name["models"].fact == "apc.onnx, audio2landmark.onnx, audio2landmark_int4.onnx, twin_inverse.onnx load"
     assert "a message was heard after" in by_name["ROS 2"].fact
     assert "p99 of 100 sleeps of 10 ms" in by_name["timer"].fact
     assert by_name["robot"].fact == "twin: 11 motors, maestro, 115200 baud"

@@ -46,7 +46,7 @@ def test_voices_become_a_representation_and_clips_a_face_over_it(
     (tmp_path / "face.yaml").write_text(settings + "length: 80\nbatch: 2\ndraws: 8\nepochs: 1\n")
     faced = here(tmp_path, "train", "audio2landmark", "face.yaml", "--apc", "runs/apc")
     assert faced.returncode == 0, faced.stderr
-    names = {"apc.onnx", "audio2landmark.onnx", "audio2landmark_int8.onnx", "human_face.npz"}
+    names = {"apc.onnx", "audio2landmark.onnx", "audio2landmark_int4.onnx", "human_face.npz"}
     assert {path.name for path in (tmp_path / "models").iterdir()} == names
     assert Network(tmp_path / "models/apc.onnx").metadata == Network(tmp_path / "out/apc.onnx").metadata
     assert light((tmp_path / "models/apc.onnx", tmp_path / "models/audio2landmark.onnx"), ("cpu",))

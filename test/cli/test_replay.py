@@ -49,7 +49,7 @@ def test_every_stage_gives_the_same_commands_bit_for_bit_each_time(bag: Path, an
     assert [figure["commands"] for figure in figures] == [128] * 5
     recorded = figures[0]["recorded"]
     assert (recorded["commands"], recorded["absent"]) == (128, 0)
-    assert recorded["most_different"] < 0.01  # it was recorded live, on a processor whose int8 arithmetic may round differently
+    assert recorded["most_different"] < 0.01  # it was recorded live, on a processor whose arithmetic may round differently
     assert [figure["recorded"]["identical"] for figure in figures[3:]] == [128, 128]  # of what was written by a replay
 
 

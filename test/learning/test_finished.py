@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 
 from lipsync_robot.audio.mel import BANDS, LogMel
 from lipsync_robot.errors import BadInputError
-from lipsync_robot.face.landmarks import CANONICAL
+from lipsync_robot.face.landmarks import CANONICAL, aperture
 from lipsync_robot.inference import MADE_OF, ModelError, Network, light
 from lipsync_robot.learning import costs, export
 from lipsync_robot.learning.finished import TOLERANCE, to_onnx
@@ -21,7 +21,6 @@ from lipsync_robot.resources import resource
 from lipsync_robot.speech.audio2landmark import Audio2Landmark as Speaking
 from lipsync_robot.speech.audio2landmark import apc_of
 
-PRECISIONS = tuple(TOLERANCE)
 LOOKAHEAD = 2
 
 
@@ -59,14 +58,14 @@ def runs(networks: tuple[APC, Audio2Landmark], tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="module")
 def models(runs: Path, recording: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """fp32/ and fp16/, each with apc.onnx and face.onnx; int8/ with those of float32, and apc_int8.onnx and face_int8.onnx."""
+    """fp32/ and fp16/, each with apc.onnx and face.onnx; int4/ with those of float32, and apc_int4.onnx and face_int4.onnx."""
     folder = tmp_path_factory.mktemp("models")
-    for precision in PRECISIONS:
-        apart = "fp32" if precision == "int8" else precision
+    for precision in ("fp32", "fp16", "int4"):
+        apart = "fp32" if precision == "int4" else precision
         for name in ("apc", "face"):
             to_onnx([runs / name], runs / "apc", folder / precision / f"{name}.onnx", apart, recording)
     for name in ("apc", "face"):
-        to_onnx([runs / name], runs / "apc", folder / f"int8/{name}_int8.onnx", "int8", recording)
+        to_onnx([runs / name], runs / "apc", folder / f"int4/{name}_int4.onnx", "int4", recording)
     return folder
 
 
@@ -77,7 +76,7 @@ def speaking(models: Path) -> Callable[[str], Speaking]:
     )
 
 
-@pytest.mark.parametrize(("precision", "within_cm"), [("fp32", 1e-5), ("fp16", 0.005), ("int8", 0.1)])
+@pytest.mark.parametrize(("precision", "within_cm"), [("fp32", 1e-5), ("fp16", 0.005), ("int4", 0.1)])
 def test_the_robot_moves_as_torch_does(networks, speaking, mel: np.ndarray, precision: str, within_cm: float) -> None:
     representation, network = networks
     with torch.no_grad():
@@ -87,7 +86,7 @@ def test_the_robot_moves_as_torch_does(networks, speaking, mel: np.ndarray, prec
     assert_allclose(speaking(precision).displacements(mel), batch, atol=within_cm)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@pytest.mark.parametrize("precision", costs.PRECISIONS)
 def test_a_slice_is_heard_from_nothing_as_torch_hears_it(networks, mel: np.ndarray, tmp_path: Path, precision) -> None:
     """What streaming is held against in `lipsync-robot bench`."""
     representation, _ = networks
@@ -98,7 +97,7 @@ def test_a_slice_is_heard_from_nothing_as_torch_hears_it(networks, mel: np.ndarr
     assert_allclose(network(mel=heard), expected, atol=TOLERANCE[precision])
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int4"])
 def test_any_chunking_gives_the_same_faces(speaking, speech: np.ndarray, mel: np.ndarray, precision: str) -> None:
     model = speaking(precision)
     whole = model.displacements(mel)
@@ -112,13 +111,13 @@ def test_any_chunking_gives_the_same_faces(speaking, speech: np.ndarray, mel: np
 
 @pytest.mark.parametrize("name", ["apc", "face"])
 def test_a_coarser_precision_is_smaller_and_fits_the_same_robot(models: Path, name: str) -> None:
-    fp32, fp16, int8 = (models / file for file in (f"fp32/{name}.onnx", f"fp16/{name}.onnx", f"int8/{name}_int8.onnx"))
+    fp32, fp16, int4 = (models / file for file in (f"fp32/{name}.onnx", f"fp16/{name}.onnx", f"int4/{name}_int4.onnx"))
     assert fp32.stat().st_size > 1.5 * fp16.stat().st_size
-    within = models / "fp16/apc.onnx" if name == "face" else None  # which the int8 one holds too
-    assert fp16.stat().st_size + (within.stat().st_size if within else 0) > int8.stat().st_size
-    for coarser in (fp16, int8):
+    within = models / "fp16/apc.onnx" if name == "face" else None  # which the int4 one holds too
+    assert fp16.stat().st_size + (within.stat().st_size if within else 0) > int4.stat().st_size
+    for coarser in (fp16, int4):
         a, b = onnx.load(fp32), onnx.load(coarser)
-        if not (within and coarser == int8):
+        if not (within and coarser == int4):
             assert list(a.graph.input) == list(b.graph.input)
             assert list(a.graph.output) == list(b.graph.output)
         assert list(a.graph.output)[:2] == list(b.graph.output)[:2]
@@ -128,8 +127,8 @@ def test_a_coarser_precision_is_smaller_and_fits_the_same_robot(models: Path, na
 def test_a_cpu_takes_the_light_version_of_two_models_and_of_no_others(
     runs: Path, models: Path, recording: Path, mel: np.ndarray, tmp_path: Path
 ) -> None:
-    shutil.copytree(models / "int8", tmp_path, dirs_exist_ok=True)
-    apc, face, lighter = (tmp_path / f"{name}.onnx" for name in ("apc", "face", "face_int8"))
+    shutil.copytree(models / "int4", tmp_path, dirs_exist_ok=True)
+    apc, face, lighter = (tmp_path / f"{name}.onnx" for name in ("apc", "face", "face_int4"))
 
     def says() -> np.ndarray:
         return Speaking(apc, face, CANONICAL.vertices, ("cpu",)).displacements(mel[:20])
@@ -141,11 +140,11 @@ def test_a_cpu_takes_the_light_version_of_two_models_and_of_no_others(
     exact = says()
     assert (lightly != exact).any()
     to_onnx([runs / "apc"], runs / "apc", apc, "fp16", recording)
-    shutil.copy(models / "int8/face_int8.onnx", lighter)
+    shutil.copy(models / "int4/face_int4.onnx", lighter)
     other = says()  # what lies beside it was made of another APC
     assert 0 < np.abs(other - exact).max() < np.abs(lightly - exact).max()
     to_onnx([runs / "smaller"], runs / "smaller", apc, "fp32", recording)
-    to_onnx([runs / "face"], runs / "apc", lighter, "int8", recording)  # so is this
+    to_onnx([runs / "face"], runs / "apc", lighter, "int4", recording)  # so is this
     assert light((apc, face), ("cpu",)) is None
 
 
@@ -168,6 +167,18 @@ def test_the_packages_models_have_light_versions(name: str, mel: np.ndarray) -> 
     chosen, lighter = Speaking(*models, CANONICAL.vertices, ("cpu",)), light(models, ("cpu",))
     assert lighter
     assert (chosen.displacements(mel[:20]) == [lighter(mel=hop[None, None])[0, 0] for hop in mel[:20]]).all()
+
+
+@pytest.mark.parametrize("name", ["audio2landmark", "audio2landmark_research"])
+def test_the_packages_light_versions_move_as_the_others_do(name: str, mel: np.ndarray, tmp_path: Path) -> None:
+    lightly = Speaking(resource("models/apc.onnx"), resource(f"models/{name}.onnx"), CANONICAL.vertices, ("cpu",))
+    copies = [Path(shutil.copy(resource(f"models/{each}.onnx"), tmp_path)) for each in ("apc", name)]
+    exactly = Speaking(*copies, CANONICAL.vertices, ("cpu",))  # nothing light beside them
+    moved, exact = lightly.displacements(mel), exactly.displacements(mel)
+    assert_allclose(moved, exact, atol=0.03)
+    opened, truly = (aperture(CANONICAL.vertices + each) for each in (moved, exact))
+    assert np.ptp(truly) > 0.5
+    assert np.corrcoef(opened, truly)[0, 1] > 0.999
 
 
 @pytest.mark.parametrize(
@@ -231,5 +242,5 @@ def test_joined_runs_answer_with_their_mean(networks, runs: Path, recording: Pat
 
 def test_what_a_hop_costs_otherwise() -> None:
     took = costs.speech(times=3)
-    assert set(took) == {"torch", "streaming_fp32", "streaming_int8", "sliced_fp32", "sliced_int8"}
-    assert took["streaming_int8"] < took["sliced_int8"] and took["streaming_fp32"] < took["sliced_fp32"]
+    assert set(took) == {"torch", *(f"{way}_{each}" for way in ("streaming", "sliced") for each in costs.PRECISIONS)}
+    assert all(took[f"streaming_{each}"] < took[f"sliced_{each}"] for each in costs.PRECISIONS)
