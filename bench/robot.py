@@ -108,10 +108,10 @@ class Bench:
         """How far any motor is driven from neutral now, 0..1; NaN for a face without torque."""
         if self._servos is None:
             try:
-                self._servos = servos.look(self.port)
+                self._servos = servos.View(self.port)
             except FileNotFoundError:
                 return 0.0
-        positions = self.robot.positions(self._servos[servos.OUTPUTS :])
+        positions = self.robot.positions(self._servos.outputs)
         return float(np.abs(positions - self.robot.neutral).max())
 
     def interrupt(self) -> None:

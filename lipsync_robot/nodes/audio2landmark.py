@@ -10,7 +10,7 @@ from lipsync_robot.msg import Audio, FaceLandmarks
 from ..audio.files import FULL_SCALE
 from ..face.profile import HumanFace
 from ..inference import PROVIDERS
-from ..speech.audio2landmark import Audio2Landmark
+from ..speech.audio2landmark import Audio2Landmark, apc_of
 from ..speech.blink import Blinks
 from . import common
 from .common import parameter
@@ -20,8 +20,9 @@ from .void import Void
 
 @dataclass
 class Params:
-    apc: str = parameter("models/apc.onnx", "APC speech representation")
-    audio2landmark: str = parameter("models/audio2landmark.onnx", "Network from speech representation to landmarks")
+    audio2landmark: str = parameter(
+        "models/audio2landmark.onnx", "Network from speech representation to landmarks; apc.onnx beside it goes with it"
+    )
     providers: list = parameter(list(PROVIDERS), "ONNX Runtime execution providers, tried in order")
     human_face: str = parameter("models/human_face.npz", "The face that speaks: how it is at rest")
     mouth_gain: float = parameter(1.0, "How far the mouth moves against what was learned from people", 0.0, 3.0, True)
@@ -33,9 +34,10 @@ class Audio2LandmarkNode(common.Configured):
     def __init__(self) -> None:
         super().__init__("audio2landmark")
         params = self._params = self.declare(Params)
+        network = common.shared_file(params.audio2landmark)
         self.model = Audio2Landmark(
-            common.shared_file(params.apc),
-            common.shared_file(params.audio2landmark),
+            apc_of(network),
+            network,
             HumanFace.load(common.shared_file(params.human_face)).static,
             tuple(params.providers),
         )

@@ -95,9 +95,13 @@ class TwinNode(common.Configured):
     def _advance(self) -> None:
         if not self._controller.alive:
             self._revive()
-        now = time.monotonic()
-        self._simulation.command(self._controller.positions())
-        self._simulation.advance(min(now - self._simulated, LONGEST_S))
+        moves, now = self._controller.moves(), time.monotonic()  # in this order: none of them is yet to come
+        until = max(self._simulated, now - LONGEST_S)
+        for moment, positions in moves:  # not all at the end, or a driver's clock would beat against this timer's
+            self._simulation.advance(max(moment - until, 0.0))
+            self._simulation.command(positions)
+            until = max(moment, until)
+        self._simulation.advance(now - until)
         self._simulated = now
         message = JointState(name=rig.MOTORS, position=array.array("d", self._simulation.positions))
         message.header.stamp = common.to_stamp(self.now())

@@ -47,7 +47,7 @@ class VirtualController:
             )
             starting.callback(self._terminate)
             self._await_ok()
-            self._servos = servos.look(self.port)
+            self._servos = servos.View(self.port)
             self._ends = starting.pop_all()
 
     @property
@@ -67,15 +67,19 @@ class VirtualController:
 
     def accepted(self) -> int:
         """Frames of targets that the device has taken since its power came up."""
-        return int(self._servos[servos.ACCEPTED])
+        return self._servos.accepted
 
     def outputs(self) -> np.ndarray:
         """(motors,) µs or ticks that the servos are driven to now, NaN for one without torque. No system call."""
-        return self._servos[servos.OUTPUTS :].copy()
+        return self._servos.outputs
 
     def positions(self) -> np.ndarray:
         """(motors,) the same over each motor's range, 0..1."""
         return self._robot.positions(self.outputs())
+
+    def moves(self) -> list[tuple[float, np.ndarray]]:
+        """Since the last call, oldest first: a moment (s, CLOCK_MONOTONIC), and positions as above from then on."""
+        return [(moment, self._robot.positions(outputs)) for moment, outputs in self._servos.changes()]
 
     def inject(self, fault: str) -> None:
         """Returns when a fault, such as "corrupt 0.01" (all: controller.FAULTS), is in force. Raises ControllerError."""

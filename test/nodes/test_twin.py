@@ -11,8 +11,11 @@ import pytest
 from lipsync_robot.msg import MotorCommand
 from sensor_msgs.msg import JointState
 
+from lipsync_robot.motors import buses, ports
 from lipsync_robot.nodes import common
 from lipsync_robot.resources import resource
+from lipsync_robot.twin.servos import View
+from lipsync_robot.twin.simulation import FaceSimulation
 
 TWIN = resource("config/robots/twin.yaml")
 
@@ -78,3 +81,46 @@ def test_a_face_that_the_twin_does_not_have_is_refused(start) -> None:
     assert said.strip().endswith("the twin has no face 'mine'. Name one of canonical, other.")
     assert "Traceback" not in said
     assert twin.returncode == 2
+
+
+def test_servos_move_from_when_on_they_are_told_to_however_seldom_the_simulation_catches_up(ear, start, robot) -> None:
+    start("twin", "-p", "twin:rate_hz:=10.0", "-p", "twin:backlash:=0.0")
+    joints = ear.hear(JointState, "twin/joints")
+    assert ear.until(lambda: joints)
+    port = ports.resolve(ports.TWIN, common.robot_id(ear.node))
+    bus, seen = buses.open_bus(robot, str(port)), View(port)
+    away = robot.neutral.copy()
+    away[robot.names.index("jaw")] = 0.9
+    wrong, would_be = [], []
+    for trial in range(12):
+        here, there = (robot.neutral, away) if trial % 2 else (away, robot.neutral)
+
+        def rests(at: np.ndarray = here) -> bool:
+            bus.torque(True)
+            bus.write(robot.targets(at))  # again and again, or the board, which hears nothing, sends them home
+            return len(joints) > 1 and all(np.abs(message.position - at).max() < 0.002 for message in joints[-2:])
+
+        assert ear.until(rests)
+        time.sleep(0.1 * np.random.default_rng(trial).random())  # the moment is a different one between two looks
+        seen.changes()
+        count = len(joints)
+        bus.write(robot.targets(there))
+        assert ear.until(lambda count=count: len(joints) > count + 1)
+        moves = [(moment + time.time() - time.monotonic(), robot.positions(outputs)) for moment, outputs in seen.changes()]
+        caught_up = next(message for message in joints[count:] if common.seconds(message.header.stamp) > moves[0][0])
+        at = common.seconds(caught_up.header.stamp)
+        wrong.append(np.abs(caught_up.position - simulated(here, [move for move in moves if move[0] < at], at)).max())
+        would_be.append(np.abs(caught_up.position - simulated(here, [(at - 0.1, there)], at)).max())
+    bus.close()
+    assert np.median(wrong) < 0.02
+    assert np.median(would_be) > 0.1  # if they moved from the last look on
+
+
+def simulated(start: np.ndarray, moves: list[tuple[float, np.ndarray]], until: float) -> np.ndarray:
+    """(motors,) where servos that rested at start are after these moves."""
+    simulation = FaceSimulation(backlash=0.0)
+    simulation.place(start)
+    for (moment, there), after in zip(moves, [*(moment for moment, _ in moves[1:]), until], strict=True):
+        simulation.command(there)
+        simulation.advance(after - moment)
+    return simulation.positions

@@ -33,12 +33,12 @@ AWAY = np.full(11, 0.8)
 PATIENCE_S = 30.0  # for what takes milliseconds on a machine with nothing else to do
 
 
-def eventually(condition: Callable[[], object]) -> bool:
+def eventually(condition: Callable[[], object], pause_s: float = 0.01) -> bool:
     give_up = time.monotonic() + PATIENCE_S
     while not condition():
         if time.monotonic() > give_up:
             return False
-        time.sleep(0.01)
+        time.sleep(pause_s)
     return True
 
 
@@ -149,10 +149,39 @@ def test_every_robot_that_is_shipped_has_a_controller(path: Path, tmp_path: Path
 
 
 def test_it_shows_that_it_lives(controller) -> None:
-    seen = servos.look(controller.port)
-    beats, now = seen[servos.BEATS], seen[servos.NOW]
-    assert eventually(lambda: seen[servos.BEATS] > beats + 10)
-    assert now < seen[servos.NOW] <= time.monotonic()
+    seen = servos.View(controller.port)
+    beats, now = seen.beats, seen.now
+    assert eventually(lambda: seen.beats > beats + 10)
+    assert now < seen.now <= time.monotonic()
+
+
+def test_it_tells_once_where_the_servos_were_driven_to_and_from_when_on(controller, host, robot) -> None:
+    powered, *none = controller.moves()
+    assert none == []
+    assert powered[1] == pytest.approx(robot.neutral, abs=0.001)
+    told = []
+    for there in (AWAY, robot.neutral):
+        asked = time.monotonic()
+        assert host.moves(there, until=lambda there=there: stands_at(controller, there))
+        told.append((asked, time.monotonic()))
+    moves = controller.moves()
+    assert controller.moves() == []
+    for (moment, there), (asked, arrived), wish in zip(moves, told, (AWAY, robot.neutral), strict=True):
+        assert asked < moment < arrived
+        assert there == pytest.approx(wish, abs=0.001)
+
+
+def test_moves_that_nobody_asked_for_in_time_are_forgotten(controller, host, robot) -> None:
+    taken = controller.accepted()
+    wishes = [np.full(len(AWAY), share) for share in np.linspace(0.1, 0.9, servos.KEPT + 50)]
+    for i, wish in enumerate(wishes):
+        host.send(wish)
+        assert eventually(lambda i=i: controller.accepted() > taken + i, pause_s=0)
+    assert eventually(lambda: stands_at(controller, wishes[-1]))
+    moves = controller.moves()
+    assert len(moves) == servos.KEPT - 1
+    for (_, there), wish in zip(moves, wishes[-len(moves) :], strict=True):
+        assert there == pytest.approx(wish, abs=0.001)
 
 
 def test_lost_bytes_are_lost_both_ways_until_it_is_cleared(controller, host) -> None:
@@ -289,15 +318,15 @@ def test_when_its_parent_is_killed_the_servos_go_home_and_it_ends(robot, tmp_pat
     parent = subprocess.Popen([sys.executable, "-c", program, str(TWIN), str(link)], stdout=subprocess.PIPE)
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
-    seen = servos.look(link)
+    seen = servos.View(link)
     host = Host(link, robot)
-    assert host.moves(AWAY, until=lambda: np.allclose(seen[servos.OUTPUTS :], robot.targets(AWAY), atol=1))
+    assert host.moves(AWAY, until=lambda: np.allclose(seen.outputs, robot.targets(AWAY), atol=1))
     talking = host.talks_on(AWAY)  # and does not stop when the parent dies
     parent.kill()
     parent.wait()
     assert eventually(lambda: not runs(pid))
     talking.join()
-    assert np.allclose(seen[servos.OUTPUTS :], robot.targets(robot.neutral), atol=1)
+    assert np.allclose(seen.outputs, robot.targets(robot.neutral), atol=1)
     assert list(tmp_path.iterdir()) == []
     host.serial.close()
     parent.stdout.close()
