@@ -42,7 +42,7 @@ class Bench:
         self.robot = description.load(self.yaml)
         self.log, self._logs = self.folder / "log", logs
         self.port = run_folder() / f"{os.environ['ROS_DOMAIN_ID']}.port" if twin else self.folder / "port"
-        self._servos: np.ndarray | None = None
+        self._servos: servos.View | None = None
         if not twin:
             self.power()
         self._sound = self.folder / "speech.wav"

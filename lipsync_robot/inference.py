@@ -22,6 +22,7 @@ _FULL_NAME = {
     "cuda": "CUDAExecutionProvider",
     "cpu": "CPUExecutionProvider",
 }
+FOR_CPUS = ("int4", "int8")  # precisions of weights that make a model light: the first that is there is taken
 OVER = "apc"  # of the metadata of APC, and of what was trained over it: which one it is
 MADE_OF = "made_of"  # of a light model's metadata: the fingerprint of the models that it stands in for
 
@@ -63,8 +64,9 @@ class Network:
     def __call__(self, **inputs: np.ndarray) -> np.ndarray:
         """Inputs by name, of exactly the model's shapes, float32 -> its first output. Raises ModelError."""
         for name, value in inputs.items():
-            if value.shape != self._inputs[name]:
-                raise ModelError(f"input {name!r} has shape {value.shape}; the model takes {self._inputs[name]}.")
+            if value.shape != self._inputs.get(name):
+                takes = " and ".join(f"{name} {shape}" for name, shape in self._inputs.items() if name not in self._carried)
+                raise ModelError(f"input {name!r} has shape {value.shape}; the model takes {takes}.")
         answer: np.ndarray
         answer, *after = self._session.run(self._outputs, {**inputs, **self._carried})
         self._carried = dict(zip(self._recurrent, after, strict=True))
@@ -77,18 +79,19 @@ class Network:
 
 
 def light(models: Sequence[Path], providers: tuple[str, ...] = PROVIDERS) -> Network | None:
-    """NAME_int4.onnx beside the last of these models, if it was made of them: it does alone what they do one after another.
+    """NAME_int4.onnx, or else NAME_int8.onnx, beside the last of these models: it does alone what they do one after another.
 
-    None where it was not, or where there is more than a CPU, which spends most of a hop on fetching weights and on calls.
+    None where none was made of them, or where there is more than a CPU, which spends most of a hop on fetching weights and on
+    calls.
     """
-    path = models[-1].with_stem(f"{models[-1].stem}_int4")
-    if not all(model.is_file() for model in (path, *models)) or _available(providers, path) != [_FULL_NAME["cpu"]]:
-        return None
-    network = Network(path, ("cpu",))
-    if network.metadata.get(MADE_OF) == fingerprint(models):
-        return network
-    beside = " and ".join(model.name for model in models)
-    log.warning("%s was not made of %s: passed over. Export it anew.", path, beside)
+    for path in (models[-1].with_stem(f"{models[-1].stem}_{precision}") for precision in FOR_CPUS):
+        if not all(model.is_file() for model in (path, *models)) or _available(providers, path) != [_FULL_NAME["cpu"]]:
+            continue
+        network = Network(path, ("cpu",))
+        if network.metadata.get(MADE_OF) == fingerprint(models):
+            return network
+        beside = " and ".join(model.name for model in models)
+        log.warning("%s was not made of %s: passed over. Export it anew.", path, beside)
     return None
 
 

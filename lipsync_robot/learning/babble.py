@@ -20,6 +20,7 @@ from ..face.landmarks import ROBOT_POINTS, robot_landmarks
 from ..motors.body import Body
 from ..motors.description import Robot
 from .progress import track
+from .written import written
 
 Part = Literal["rest", "upper", "lower", "whole"]
 Source = Literal["camera", "grey", "exact"]  # what landmarks are seen in: pictures, equalised grey ones, a twin's own vertices
@@ -69,9 +70,8 @@ class Plan:
             raise BadInputError(f"{path}: is not what babble wrote ({error}). Babble into another folder.") from error
 
     def save(self, path: Path) -> None:
-        unfinished = path.with_suffix(".part")
-        unfinished.write_text(json.dumps(asdict(self), indent=2))
-        unfinished.replace(path)
+        with written(path) as partial:
+            partial.write_text(json.dumps(asdict(self), indent=2))
 
 
 class Pose(NamedTuple):
@@ -91,10 +91,8 @@ class Chunk(NamedTuple):
     tried: int  # poses, those included that are left out, but not the face at rest
 
     def save(self, path: Path) -> None:
-        unfinished = path.with_suffix(".part")
-        with unfinished.open("wb") as file:
+        with written(path) as partial, partial.open("wb") as file:
             np.savez_compressed(file, **self._asdict())
-        unfinished.replace(path)
 
 
 class Babble(NamedTuple):

@@ -3,7 +3,7 @@
 human landmarks -> retarget -> inverse model -> guard -> servos -> camera -> FaceMesh, a frame every 40 ms of the robot's time.
 
 Frame k of what is seen is a picture at the end of the 40 ms for which frame k's command was played, and belongs to frame k of
-the human. That grants the servos one frame to arrive, no more: they are known to trail their command by 0.03 s (servo_lag_s in
+the human. That grants the servos one frame to arrive, no more: they are known to trail their command by 0.04 s (servo_lag_s in
 config/robots/twin.yaml), for which motor_driver sends a pose so much before its moment, and a loop at 25 Hz cannot send it less
 than a frame before. No shift is fitted to what is seen; what lag is left is among the scores.
 """

@@ -18,14 +18,14 @@ from torch.onnx.utils import register_custom_op_symbolic
 
 from ..audio.mel import BANDS
 from ..face.landmarks import POINTS, ROBOT_POINTS
-from ..inference import MADE_OF, OVER, fingerprint
+from ..inference import FOR_CPUS, MADE_OF, OVER, fingerprint
 from ..vision.expression import INPUT_FRAMES, Signs
 from .inverse_parts import Corrected
 from .networks import APC, Anticipation, Committee
 
 OPSET = 17
-Precision = Literal["fp32", "fp16", "int8", "int4"]  # of the weights; what goes in and comes out is float32 always
-FOR_CPUS: tuple[Precision, ...] = ("int8", "int4")  # int4: of GRUs, which are nearly all, and int8 of what is around them
+# Of the weights; what goes in and comes out is float32. In int4 are those of GRUs, nearly all; around these it is int8.
+Precision = Literal["fp32", "fp16", "int8", "int4"]
 
 
 class _Hears(nn.Module):
@@ -156,7 +156,11 @@ def _in_four_bits(model: onnx.ModelProto) -> onnx.ModelProto:
     blocks = DefaultWeightOnlyQuantConfig(block_size=64, is_symmetric=False, accuracy_level=4)
     quantizer = MatMulNBitsQuantizer(model, algo_config=blocks)
     quantizer.process()
-    return quantizer.model.model
+    four_bits: onnx.ModelProto = quantizer.model.model
+    once = {weights.name: weights for weights in four_bits.graph.initializer}  # it writes them for each product that has them
+    del four_bits.graph.initializer[:]
+    four_bits.graph.initializer.extend(once.values())
+    return four_bits
 
 
 def _inverse_of_a_matrix(graph: Any, square: Any) -> Any:

@@ -4,7 +4,6 @@ Faces are followed once and kept, a file for each clip; expressions are found in
 curves. Unlike the run time this knows how each one went on: here it is decided what was an expression at all.
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,6 +20,7 @@ from ..vision.expression import AVERAGE_LAG, GRID_HZ, Signs, averaged, distance,
 from ..vision.facemesh import FaceMesh
 from .corpus import Recording, layout, recordings, split_in, table
 from .progress import track
+from .written import written
 
 REMEMBERED_S = 1.0  # at the most, of the frames that onsets are told by, beside how long a start is good for
 
@@ -96,11 +96,9 @@ def save(clip: Clip, folder: Path) -> None:
     """Writes a file that load reads, whole or not at all; faces as offsets, float16, which rounds by less than 0.001 cm."""
     path = folder / f"{clip.name}.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
+    with written(path) as partial, partial.open("wb") as file:
         offsets = (clip.faces - CANONICAL.vertices).astype(np.float16)
         np.savez_compressed(file, person=clip.person, seconds=clip.seconds, stamps=clip.stamps, offsets=offsets)
-    os.replace(partial, path)
 
 
 def load(folder: Path) -> list[Clip]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..audio import files
 from ..audio.mel import LogMel
 from ..errors import BadInputError
-from ..inference import Network
+from ..inference import FOR_CPUS, Network
 from ..speech.audio2landmark import apc_of
 from . import apc, audio2landmark, export, fit, networks
 
@@ -33,8 +33,8 @@ class Difference(NamedTuple):
 def to_onnx(runs: list[Path], apc_run: Path, model: Path, precision: export.Precision, recording: Path) -> Difference:
     """runs: a folder of `train apc`, or some of `train audio2landmark` over apc_run, which will answer with their mean.
 
-    Writes model. An int4 one of audio2landmark, NAME_int4.onnx, is tied to NAME.onnx and to APC, apc.onnx beside it or else the
-    package's, if both were made of the same runs: a CPU will take it for these (inference.light). Raises ExportError.
+    Writes model. One of audio2landmark for a CPU, such as NAME_int4.onnx, is tied to NAME.onnx and to APC, apc.onnx beside it
+    or else the package's, if both were made of the same runs: a CPU takes it for these (inference.light). Raises ExportError.
     """
     frames = LogMel()(files.read(recording))
     if not len(frames):
@@ -50,15 +50,15 @@ def to_onnx(runs: list[Path], apc_run: Path, model: Path, precision: export.Prec
             inputs, expected = _apc(runs[0], written, precision, mel)
         else:
             inputs, expected = _audio2landmark(runs, apc_run, written, precision, mel)
-        by_itself = {"mel": mel} if precision in export.FOR_CPUS else inputs
+        by_itself = {"mel": mel} if precision in FOR_CPUS else inputs
         largest = _differs(written, by_itself, expected)
         if not largest <= TOLERANCE[precision]:  # nor is NaN
             raise ExportError(
                 f"{runs[0]}: as {precision} it differs from torch by {largest:.2g} {UNITS[kind]} on {recording}, more than "
                 f"{TOLERANCE[precision]}: nothing was written. Choose a finer --precision, or train it anew."
             )
-        above = model.with_stem(model.stem.removesuffix("_int4"))
-        if precision == "int4" and kind == "audio2landmark" and above != model and above.is_file():
+        above = model.with_stem(model.stem.removesuffix(f"_{precision}"))
+        if precision in FOR_CPUS and kind == "audio2landmark" and above != model and above.is_file():
             under = apc_of(model)
             if max(_differs(under, by_itself, inputs["features"]), _differs(above, inputs, expected)) <= TOLERANCE["fp32"]:
                 export.tie(written, (under, above))

@@ -24,6 +24,7 @@ from ..vision import video
 from . import cleaning, corpus, shards
 from .extraction import extract
 from .progress import track
+from .written import written
 
 AHEAD = 3  # tasks per worker that are submitted, the running one included
 SURE_R = 0.5  # of sound and picture, from which the estimated offset of a clip counts in the summary
@@ -95,9 +96,8 @@ def _same_as_before(output: Path, choice: Choice, found: list[corpus.Recording])
                 )
         return
     output.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(settings, indent=2))
-    partial.replace(path)
+    with written(path) as partial:
+        partial.write_text(json.dumps(settings, indent=2))
 
 
 @contextmanager
@@ -156,9 +156,8 @@ def _bit_rates(client: Client, found: list[corpus.Recording], layout: corpus.Lay
         total = -(-len(found) // block)
         for start, some in track(_results(client, _bit_rates_of, jobs), "reading bit rates", total):
             rates[start : start + len(some)] = some
-        with (partial := path.with_suffix(".partial")).open("wb") as file:
+        with written(path) as partial, partial.open("wb") as file:
             np.save(file, rates)
-        partial.replace(path)
     return np.load(path)
 
 

@@ -22,6 +22,7 @@ import numpy as np
 
 from ..errors import BadInputError
 from ..face.landmarks import CANONICAL
+from .written import written
 
 INDEX = "index.tsv"
 
@@ -73,14 +74,12 @@ def write(folder: Path, number: int, clips: Iterable[tuple[Entry, Clip | None]])
 
 def finish(folder: Path, shards: int, others: Iterable[Entry]) -> None:
     """Joins the shards' indices, and entries that belong to no shard, into index.tsv, and removes what was left half."""
-    partial = folder / f"{INDEX}.partial"
-    with partial.open("w", newline="") as file:
+    with written(folder / INDEX) as partial, partial.open("w", newline="") as file:
         _write_rows(file, others)
         for number in range(shards):
             with _index(folder, number).open(newline="") as part:
                 next(part)
                 file.writelines(part)
-    partial.replace(folder / INDEX)
     for left in folder.glob("shard-*.partial"):
         left.unlink()
 

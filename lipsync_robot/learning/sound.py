@@ -14,6 +14,7 @@ from ..errors import BadInputError
 from . import phones
 from .corpus import SOUND
 from .progress import track
+from .written import written
 
 
 class Spoken(NamedTuple):
@@ -61,7 +62,7 @@ def prepare(folder: Path, output: Path, workers: int, spoken: Spoken | None = No
 @contextmanager
 def _growing(path: Path, kind: type, *row: int) -> Iterator[Callable[[np.ndarray], None]]:
     """-> what appends (n, *row) to an array on disk, .npy, that may be larger than memory: whole at the end, or not there."""
-    rows, partial = 0, path.with_suffix(".partial")
+    rows = 0
 
     def head() -> None:  # in it numpy leaves room for the number of rows to grow
         header = {"descr": np.lib.format.dtype_to_descr(np.dtype(kind)), "fortran_order": False, "shape": (rows, *row)}
@@ -72,15 +73,11 @@ def _growing(path: Path, kind: type, *row: int) -> Iterator[Callable[[np.ndarray
         rows += len(more)
         file.write(more.astype(kind).tobytes())
 
-    try:
-        with partial.open("wb") as file:
-            head()
-            yield add
-            file.seek(0)
-            head()
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with written(path) as partial, partial.open("wb") as file:
+        head()
+        yield add
+        file.seek(0)
+        head()
 
 
 def phones_of(pack: Path) -> Path:

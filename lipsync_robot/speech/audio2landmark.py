@@ -34,8 +34,8 @@ class Audio2Landmark:
         self._network = whole or Network(audio2landmark, providers)
         if self._apc and self._apc.metadata.get(OVER) != self._network.metadata.get(OVER):
             raise ModelError(
-                f"{audio2landmark}: was trained over another APC than {apc}, and would make no sense of it. Name its own, or "
-                "export both anew from their runs."
+                f"{audio2landmark}: was trained over another APC than {apc}, and would make no sense of it. Put its own "
+                "beside it as apc.onnx, or export both anew from their runs."
             )
         try:
             self.lookahead = int(self._network.metadata["lookahead"])

@@ -14,7 +14,7 @@ import numpy as np
 from .device import Device
 
 BEATS, NOW, ACCEPTED, CHANGES, HEAD = range(5)  # where each begins, and what comes before the ring
-KEPT = 256  # changes: more than a second's, where outputs that are limited in speed move at every beat
+KEPT = 1024  # changes: more than a second's, where outputs that are limited in speed move at every beat and every frame
 
 
 class Change(NamedTuple):

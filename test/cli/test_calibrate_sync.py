@@ -1,6 +1,10 @@
-"""`lipsync-robot calibrate sync`: how late the lips are, and what puts them right. Servos move in simulated time."""
+"""`lipsync-robot calibrate sync`: how late the lips are, and what puts them right.
+
+Servos move in simulated time, but where the command itself is run.
+"""
 
 import dataclasses
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +17,7 @@ from lipsync_robot.cli.calibrate_sync import Offset, measured, stored
 from lipsync_robot.errors import BadInputError
 from lipsync_robot.face.landmarks import aperture
 from lipsync_robot.face.scores import Series
+from lipsync_robot.motors import description
 from lipsync_robot.motors.description import Robot
 from lipsync_robot.motors.driver import Driver
 from lipsync_robot.motors.schedule import Pose
@@ -101,7 +106,19 @@ def test_what_the_twin_was_late_by_is_not_written_into_a_robots_description(tmp_
 
 def run(*arguments: object) -> subprocess.CompletedProcess:
     command = [COMMAND, "calibrate", "sync", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+
+
+def test_the_twin_is_seen_by_its_own_camera_as_its_joints_say(tmp_path: Path) -> None:
+    ended = run("--json", tmp_path / "sync.json")
+    assert ended.returncode == 0, ended.stderr
+    figures = json.loads((tmp_path / "sync.json").read_text())
+    camera, joints = figures["camera"], figures["joints"]
+    assert min(camera["correlation"], joints["correlation"]) > 0.8
+    assert camera["seconds"] == pytest.approx(joints["seconds"], abs=0.02)  # half a picture
+    assert figures["before_s"] == description.load(resource("config/robots/twin.yaml")).servo_lag_s
+    assert figures["servo_lag_s"] == pytest.approx(figures["before_s"] + camera["seconds"], abs=0.001)
+    assert "the twin's description belongs to the package: nothing was written" in ended.stderr
 
 
 def test_a_robot_that_the_camera_does_not_see_is_not_written(board, make_sound, recording: Path, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_babble_goes_on_where_it_was_interrupted(robot: Robot, babbled: Babble, 
     exact(robot, tmp_path, CHUNK)
     first = next(tmp_path.glob("*.npz"))
     written = first.stat().st_mtime_ns
-    (tmp_path / "00001.part").write_bytes(b"interrupted")
+    (tmp_path / "00001.npz.partial").write_bytes(b"interrupted")
     whole = exact(robot, tmp_path, 3 * CHUNK)
     assert first.stat().st_mtime_ns == written
     assert_array_equal(whole.commands, babbled.commands[: 3 * CHUNK])

@@ -122,6 +122,8 @@ def test_a_coarser_precision_is_smaller_and_fits_the_same_robot(models: Path, na
             assert list(a.graph.output) == list(b.graph.output)
         assert list(a.graph.output)[:2] == list(b.graph.output)[:2]
         assert list(a.metadata_props) == [each for each in b.metadata_props if each.key != MADE_OF]
+    layers = 4 if within else 2  # of GRUs, each with two products
+    assert sum(node.op_type == "MatMulNBits" for node in onnx.load(int4).graph.node) == 2 * layers
 
 
 def test_a_cpu_takes_the_light_version_of_two_models_and_of_no_others(
@@ -139,6 +141,10 @@ def test_a_cpu_takes_the_light_version_of_two_models_and_of_no_others(
     lighter.unlink()
     exact = says()
     assert (lightly != exact).any()
+    to_onnx([runs / "face"], runs / "apc", lighter.with_stem("face_int8"), "int8", recording)
+    finer = says()  # which is what a CPU takes where the other is not
+    assert 0 < np.abs(finer - exact).max() < np.abs(lightly - exact).max()
+    lighter.with_stem("face_int8").unlink()
     to_onnx([runs / "apc"], runs / "apc", apc, "fp16", recording)
     shutil.copy(models / "int4/face_int4.onnx", lighter)
     other = says()  # what lies beside it was made of another APC
@@ -175,7 +181,7 @@ def test_the_packages_light_versions_move_as_the_others_do(name: str, mel: np.nd
     copies = [Path(shutil.copy(resource(f"models/{each}.onnx"), tmp_path)) for each in ("apc", name)]
     exactly = Speaking(*copies, CANONICAL.vertices, ("cpu",))  # nothing light beside them
     moved, exact = lightly.displacements(mel), exactly.displacements(mel)
-    assert_allclose(moved, exact, atol=0.03)
+    assert_allclose(moved, exact, atol=0.05)
     opened, truly = (aperture(CANONICAL.vertices + each) for each in (moved, exact))
     assert np.ptp(truly) > 0.5
     assert np.corrcoef(opened, truly)[0, 1] > 0.999

@@ -96,6 +96,16 @@ def controller(tmp_path: Path, log: Path) -> Iterator[VirtualController]:
 
 
 @pytest.fixture
+def patient(tmp_path: Path) -> Iterator[VirtualController]:
+    """Bears a host that is silent for seconds."""
+    described = tmp_path / "patient.yaml"
+    described.write_text(TWIN.read_text().replace("baud: 115200", "baud: 115200\ntimeout_s: 5.0"))
+    virtual = VirtualController(described, tmp_path / "port")
+    yield virtual
+    virtual.close()
+
+
+@pytest.fixture
 def host(controller: VirtualController, robot: Robot) -> Iterator[Host]:
     connected = Host(controller.port, robot)
     yield connected
@@ -167,21 +177,22 @@ def test_it_tells_once_where_the_servos_were_driven_to_and_from_when_on(controll
     moves = controller.moves()
     assert controller.moves() == []
     for (moment, there), (asked, arrived), wish in zip(moves, told, (AWAY, robot.neutral), strict=True):
-        assert asked < moment < arrived
+        assert asked - 1 < moment < arrived  # a frame may be read in a turn that began before it was sent
         assert there == pytest.approx(wish, abs=0.001)
 
 
-def test_moves_that_nobody_asked_for_in_time_are_forgotten(controller, host, robot) -> None:
-    taken = controller.accepted()
+def test_moves_that_nobody_asked_for_in_time_are_forgotten(patient, robot) -> None:
+    host, taken = Host(patient.port, robot), patient.accepted()
     wishes = [np.full(len(AWAY), share) for share in np.linspace(0.1, 0.9, servos.KEPT + 50)]
     for i, wish in enumerate(wishes):
         host.send(wish)
-        assert eventually(lambda i=i: controller.accepted() > taken + i, pause_s=0)
-    assert eventually(lambda: stands_at(controller, wishes[-1]))
-    moves = controller.moves()
+        assert eventually(lambda i=i: patient.accepted() > taken + i, pause_s=0)
+    assert eventually(lambda: stands_at(patient, wishes[-1]))
+    moves = patient.moves()
     assert len(moves) == servos.KEPT - 1
     for (_, there), wish in zip(moves, wishes[-len(moves) :], strict=True):
-        assert there == pytest.approx(wish, abs=0.001)
+        assert there == pytest.approx(wish, abs=0.0003)  # less than from one to the next
+    host.serial.close()
 
 
 def test_lost_bytes_are_lost_both_ways_until_it_is_cleared(controller, host) -> None:
@@ -227,19 +238,15 @@ def test_a_flood_that_nobody_reads_stops_nothing(controller, host) -> None:
     assert eventually(lambda: host.errors(patience_s=0.2) is not None)
 
 
-def test_an_undervoltage_restarts_the_device(robot, tmp_path) -> None:
-    patient = tmp_path / "patient.yaml"
-    patient.write_text(TWIN.read_text().replace("baud: 115200", "baud: 115200\ntimeout_s: 5.0"))
-    controller = VirtualController(patient, tmp_path / "port")
-    host = Host(controller.port, robot)
-    assert host.moves(AWAY, until=lambda: stands_at(controller, AWAY))
-    controller.inject("brown-out")
-    assert eventually(lambda: stands_at(controller, robot.neutral))
-    controller.inject("errors 0x01")
-    controller.inject("brown-out")
+def test_an_undervoltage_restarts_the_device(patient, robot) -> None:
+    host = Host(patient.port, robot)
+    assert host.moves(AWAY, until=lambda: stands_at(patient, AWAY))
+    patient.inject("brown-out")
+    assert eventually(lambda: stands_at(patient, robot.neutral))
+    patient.inject("errors 0x01")
+    patient.inject("brown-out")
     assert host.errors() == 0
     host.serial.close()
-    controller.close()
 
 
 def test_errors_of_the_device_are_there_to_be_read(controller, host) -> None:
