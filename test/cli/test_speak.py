@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from lipsync_robot.cli.verbs import VERBS
+from lipsync_robot.motors import description
 from lipsync_robot.motors.description import Robot
 from lipsync_robot.resources import resource
 from lipsync_robot.twin.controlled import VirtualController
@@ -68,7 +69,8 @@ def test_the_twin_speaks_and_is_measured(short: Path, tmp_path: Path) -> None:
     assert figures["duration_s"] == pytest.approx(3.5 + 0.6, abs=0.1)
     assert figures["frames"] == pytest.approx(50 * figures["duration_s"], abs=5)
     assert figures["lookahead_ms"] == 60
-    assert figures["held_back_ms"] == 1910  # of the 2000 that `patient` has until the sound is heard
+    lag_ms = 1000 * description.load(resource("config/robots/twin.yaml")).servo_lag_s
+    assert figures["held_back_ms"] == pytest.approx(2000 - 60 - lag_ms)  # of what `patient` has until the sound is heard
     assert set(figures["latency_ms"]) == {"p50", "p95", "p99", "max"}
     assert figures["latency_ms"]["p50"] > 0
     assert -125 < figures["sync_offset_ms"] < 45

@@ -214,13 +214,16 @@ def test_a_newer_request_interrupts_and_all_before_it_are_answered(client: Clien
     assert spoken.heard_s >= spoken.feedback[-1][1].heard_s > 0
     assert waiting.heard_s == 0
     assert newer.outcome == (SUCCEEDED, "")
-    assert client.settled()
     (void,) = [common.seconds(message.stamp) for message in client.voids]
-    after = [message for message in client.sound if common.seconds(message.header.stamp) >= void]
-    assert 0 < len(after) < len(client.sound)
     samples = (files.read(short) * files.FULL_SCALE).astype(np.int16)
-    new = np.concatenate([np.frombuffer(message.samples, np.int16) for message in after if np.any(message.samples)])
-    assert (new[: len(samples)] == samples).all()  # from its very first sample, with nothing of the old one
+
+    def after() -> np.ndarray:
+        later = [message.samples for message in client.sound if common.seconds(message.header.stamp) >= void]
+        return np.concatenate([np.empty(0, np.int16), *(np.frombuffer(hop, np.int16) for hop in later if np.any(hop))])
+
+    assert client.ear.until(lambda: len(after()) >= len(samples))
+    assert len(after()) < len(client.samples())
+    assert (after()[: len(samples)] == samples).all()  # from its very first sample, with nothing of the old one
 
 
 def test_a_cancelled_request_is_answered_and_the_others_go_on(client: Client, recording: Path, short: Path) -> None:

@@ -104,8 +104,10 @@ def test_a_network_refuses_what_it_cannot_take(tmp_path) -> None:
     with pytest.raises(ModelError, match="not a model that ONNX Runtime can load"):
         Network(tmp_path / "bad.onnx")
     apc = Network(resource("models/apc.onnx"))
-    with pytest.raises(ModelError, match=r"has shape \(1, 2, 80\); the model takes \(1, 1, 80\)"):
+    with pytest.raises(ModelError, match=r"'mel' has shape \(1, 2, 80\); the model takes mel \(1, 1, 80\)\."):
         apc(mel=np.zeros((1, 2, 80), np.float32))
+    with pytest.raises(ModelError, match=r"'features' has shape \(1, 1, 512\); the model takes mel \(1, 1, 80\)\."):
+        apc(features=np.zeros((1, 1, 512), np.float32))
     with pytest.raises(ModelError, match="unknown provider 'gpu'"):
         Network(resource("models/apc.onnx"), ("gpu",))
     with pytest.raises(ModelError, match="none of the providers tensorrt"):
