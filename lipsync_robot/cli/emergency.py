@@ -8,7 +8,7 @@ from .robots import Namespace
 def stop(namespace: Namespace = "") -> None:
     """Emergency stop: freezes the servos of a robot that runs where they are, until `motors reset`.
 
-    The robot is one of the same ROS_DOMAIN_ID. This takes about two seconds: a switch in the servos' power is faster.
+    The robot is one of the same ROS_DOMAIN_ID. This takes one or two seconds: a switch in the servos' power is faster.
     `babble`, `motors jog` and `motors limits` have no such stop: Ctrl-C ends them.
     """
     _call("motor/emergency_stop", namespace)
