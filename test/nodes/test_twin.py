@@ -110,7 +110,7 @@ def test_servos_move_from_when_on_they_are_told_to_however_seldom_the_simulation
         def caught_up(moves: list[tuple[float, np.ndarray]] = moves) -> bool:
             ago = time.time() - time.monotonic()
             moves += [(ago + moment, robot.positions(outputs)) for moment, outputs in seen.changes()]
-            return any(stamp(message) > moves[0][0] for message in joints) if moves else False
+            return bool(moves) and any(stamp(message) > moves[0][0] for message in joints)
 
         assert ear.until(caught_up)
         look = next(message for message in joints if stamp(message) > moves[0][0])

@@ -28,8 +28,6 @@ from lipsync_robot.twin.controller import ControllerError
 TWIN = resource("config/robots/twin.yaml")
 JAW = 4
 AWAY = np.full(11, 0.8)
-
-
 PATIENCE_S = 30.0  # for what takes milliseconds on a machine with nothing else to do
 
 
