@@ -186,7 +186,10 @@ def adaptation(
     corpus: Corpus,
     prepared: Prepared,
     split: Split = "test",
-    run: Annotated[Path, typer.Option(help="The run of `train audio2landmark` to adapt.")] = Path("runs/audio2landmark"),
+    runs: Annotated[
+        list[Path] | None,
+        typer.Option("--run", help="Of `train audio2landmark`, to adapt: runs/audio2landmark; several to be averaged."),
+    ] = None,
     apc_run: ApcRun = Path("runs/apc_phones"),
     seconds: Annotated[float, typer.Option(help="Of each person's video to learn from; the rest is scored.")] = 15.0,
     json_output: Json = False,
@@ -194,7 +197,7 @@ def adaptation(
     """What `lipsync-robot adapt` brings each person of a split, on clips that it did not learn from."""
     from ..learning import comparisons
 
-    result = comparisons.adaptation(run, apc_run, clips_of(corpus, prepared, split), seconds)
+    result = comparisons.adaptation(runs or [Path("runs/audio2landmark")], apc_run, clips_of(corpus, prepared, split), seconds)
     if json_output:
         print(json.dumps(result, indent=2))
     else:

@@ -62,7 +62,7 @@ def train_audio2landmark(
     HumanFace(trained.static.numpy(), UNKNOWN).save(human_face)
     if loaded.network == "streaming":
         export_run([apc_run], model.with_name("apc.onnx"), apc_run)
-        _export_both(output, model, apc_run)
+        _export_both([output], model, apc_run)
     else:
         Console(stderr=True).print(f" trained {output}; a sliced network is for comparison, so no model is written")
 
@@ -149,7 +149,10 @@ def export_run(
 def adapt(
     prepared: Annotated[Path, typer.Argument(help="Where `data prepare` put the person's videos.")],
     model: Model,
-    run: Annotated[Path, typer.Option(help="The run of `train audio2landmark` to go on from.")] = Path("runs/audio2landmark"),
+    runs: Annotated[
+        list[Path] | None,
+        typer.Option("--run", help="Of `train audio2landmark`, to go on from: runs/audio2landmark; several to be averaged."),
+    ] = None,
     apc_run: Annotated[Path, typer.Option("--apc", help="The APC run under it.")] = Path("runs/apc_phones"),
     data: Annotated[
         Path | None, typer.Option(help="The folder of those videos, if its clips.tsv tells their picture_leads_ms.")
@@ -161,14 +164,17 @@ def adapt(
     from ..learning import adapt, audio2landmark, clips
 
     learned, _ = adapt.first_seconds(clips.load_all(prepared, data), seconds)
-    audio2landmark.save(adapt.adapted(audio2landmark.load(run, apc_run), learned), output)
-    _export_both(output, model, apc_run)
+    own = []
+    for number, run in enumerate(runs or [Path("runs/audio2landmark")]):
+        own.append(output / str(number))
+        audio2landmark.save(adapt.adapted(audio2landmark.load(run, apc_run), learned), own[-1])
+    _export_both(own, model, apc_run)
 
 
-def _export_both(run: Path, model: Path, apc_run: Path) -> None:
+def _export_both(runs: list[Path], model: Path, apc_run: Path) -> None:
     """The model, and beside it the one that a CPU takes for it and APC."""
-    export_run([run], model, apc_run)
-    export_run([run], model.with_stem(f"{model.stem}_int4"), apc_run, "int4")
+    export_run(runs, model, apc_run)
+    export_run(runs, model.with_stem(f"{model.stem}_int4"), apc_run, "int4")
 
 
 def _print(figures: dict[str, float], as_json: bool) -> None:

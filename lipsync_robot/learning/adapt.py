@@ -2,9 +2,10 @@
 
 import copy
 import math
+from pathlib import Path
 
 import torch
-from torch.utils.data import DataLoader, RandomSampler
+from torch.utils.data import DataLoader, Dataset, RandomSampler
 
 from ..audio.mel import FRAME_RATE
 from ..errors import BadInputError
@@ -12,8 +13,10 @@ from . import augment, clips
 from .audio2landmark import Audio2LandmarkTraining
 from .fit import GRADIENT_NORM
 from .progress import track
+from .voices import Sequences
 
-STEPS, BATCH, LEARNING_RATE = 150, 12, 4e-4
+STEPS, LEARNING_RATE = 200, 4e-4
+BATCH, VOICES = 12, 8  # stretches of the person's own clips, and of other voices, in each step
 
 
 def first_seconds(data: clips.Clips, seconds: float) -> tuple[clips.Clips, clips.Clips]:
@@ -28,20 +31,37 @@ def first_seconds(data: clips.Clips, seconds: float) -> tuple[clips.Clips, clips
 
 
 def adapted(module: Audio2LandmarkTraining, data: clips.Clips) -> Audio2LandmarkTraining:
-    """A copy of a trained module that has gone on learning from one person's clips alone."""
+    """A copy of a trained module that has gone on learning from one person's clips.
+
+    It learns beside them to answer the voices that it was trained with as before, so that a few sentences do not make it forget
+    how all others are spoken.
+    """
     if not len(data):
         raise BadInputError("There is no clip to adapt to. Prepare some seconds of video: lipsync-robot data prepare FOLDER")
     torch.manual_seed(0)
-    module = copy.deepcopy(module).train()
-    stretches = clips.Stretches(data, module.config.length, module.config.lookahead)
-    sampler = RandomSampler(stretches, replacement=True, num_samples=STEPS * BATCH)
+    before, module = module.eval(), copy.deepcopy(module).train()
+    config = module.config
+    batches = [_drawn(clips.Stretches(data, config.length, config.lookahead), BATCH)]
+    if config.voices:
+        batches.append(_drawn(Sequences([Path(pack) for pack in config.voices], config.length), VOICES))
     optimizer = torch.optim.Adam(module.network.parameters(), LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.5 + 0.5 * math.cos(math.pi * step / STEPS))
-    for mel, face, weight in track(DataLoader(stretches, BATCH, sampler=sampler), "adapting", STEPS):
-        loss = module.missed(module(augment.microphone(mel)), face, weight)
+    for (mel, face, weight), *voices in track(zip(*batches, strict=True), "adapting", STEPS):
+        mel = augment.microphone(mel)
+        for others, _ in voices:
+            others = augment.everything(others)
+            with torch.no_grad():
+                face = torch.cat([face, before(others)])
+            mel, weight = torch.cat([mel, others]), torch.cat([weight, torch.ones(others.shape[:2])])
+        loss = module.missed(module(mel), face, weight)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(module.network.parameters(), GRADIENT_NORM)
         optimizer.step()
         schedule.step()
     return module.eval()
+
+
+def _drawn(data: Dataset, batch: int) -> DataLoader:
+    """STEPS batches of it."""
+    return DataLoader(data, batch, sampler=RandomSampler(data, replacement=True, num_samples=STEPS * batch))  # type: ignore[arg-type]

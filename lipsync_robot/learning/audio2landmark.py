@@ -16,13 +16,14 @@ from torch.utils.data import DataLoader, RandomSampler, WeightedRandomSampler
 from ..audio.mel import BANDS
 from ..errors import BadInputError
 from ..face import scores
-from ..face.landmarks import LOWER_LIP, POINTS, UPPER_LIP
+from ..face.landmarks import CORNER_LEFT, CORNER_RIGHT, LOWER_LIP, POINTS, UPPER_LIP
 from . import apc, augment, clips, evaluation, fit, sound
 from .networks import APC, Audio2Landmark, Sliced
 from .phones import SILENCE, UNKNOWN
 from .voices import Sequences
 
 LEAST_STD_CM = 0.01  # of a coordinate, for standardising: stiller ones are FaceMesh's jitter
+STILL = 1e-4  # cm^4: below it motions are FaceMesh's jitter, which nothing has to follow
 NEARLY_CLOSED_CM = 0.12  # of opening, more than at rest
 TYPICAL = 1000  # clips at most that the face at rest and the principal motions are taken from
 
@@ -47,6 +48,7 @@ class Audio2LandmarkConfig:
     lips_weight: float = 4.0  # of the lips' and jaw's squared error against the rest of the face
     aperture_weight: float = 1.0  # of the squared error of the mouth opening
     closure_weight: float = 1.5  # of what a nearly closed mouth counts more than an open one
+    following_weight: float = 0.2  # of what opening and width lack to follow the true ones, whatever their size
     silence: float = 0.06  # share of a batch in which nobody speaks
     person_power: float = 0.3  # a person with n hops counts as n to this power
     voices: list[str] = field(default_factory=list)  # packed voices whose phones are known and whose faces are not
@@ -119,15 +121,18 @@ class Audio2LandmarkTraining(lightning.LightningModule):
         """predicted, face (batch, time, 468, 3) cm, weight (batch, time) -> the loss.
 
         The least squares of an uncertain closure is a mouth half open, which no listener forgives: closures weigh more.
+        How far a mouth moves is a matter of the person, when it moves is not: that counts besides.
         """
+        predicted = predicted.float()
         error = predicted - face
         if self.config.standardised and isinstance(self.network, Sliced):
             error = error / self.network.std.view(POINTS, 3)
         points = (error.square().sum(-1) * self.point_weights).mean(-1)
         opening = error[..., UPPER_LIP, 1] - error[..., LOWER_LIP, 1]
         opened = (face[..., UPPER_LIP, 1] - face[..., LOWER_LIP, 1]).clamp_min(0)
-        weight = weight * (1 + self.config.closure_weight * torch.exp(-opened / NEARLY_CLOSED_CM))
-        return ((points + self.config.aperture_weight * opening.square()) * weight).sum() / weight.sum()
+        counts, weight = weight, weight * (1 + self.config.closure_weight * torch.exp(-opened / NEARLY_CLOSED_CM))
+        squared = ((points + self.config.aperture_weight * opening.square()) * weight).sum() / weight.sum()
+        return squared + self.config.following_weight * astray(predicted, face, counts)
 
     def _phones_missed(self, understood: Tensor, spoken: Tensor, silent: Tensor) -> Tensor:
         """understood (faces + voices, time, units), spoken (voices, time) phones, silent (faces,) -> cross-entropy.
@@ -150,6 +155,19 @@ class Audio2LandmarkTraining(lightning.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return fit.one_cycle(self, self.config.learning_rate)
+
+
+def astray(predicted: Tensor, face: Tensor, weight: Tensor) -> Tensor:
+    """predicted, face (batch, time, 468, 3) cm, weight (batch, time) -> 1 less Pearson's r over time of the mouth's opening,
+    and half of that of its width, mean over the batch. A mouth that never moves counts as r = 0."""
+    missed = predicted.new_zeros(())
+    for share, (one, other), axis in ((1.0, (UPPER_LIP, LOWER_LIP), 1), (0.5, (CORNER_LEFT, CORNER_RIGHT), 0)):
+        moved = torch.stack([each[..., one, axis] - each[..., other, axis] for each in (predicted, face)])
+        mean = (moved * weight).sum(-1, keepdim=True) / weight.sum(-1, keepdim=True).clamp_min(1)
+        a, b = (moved - mean) * weight
+        r = (a * b).sum(-1) / (a.square().sum(-1) * b.square().sum(-1) + STILL).sqrt()
+        missed = missed + share * (1 - r).mean()
+    return missed
 
 
 def principal_motions(data: clips.Clips, count: int) -> Tensor:

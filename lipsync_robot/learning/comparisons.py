@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import settings
 from ..audio.mel import lookahead_s
 from ..errors import BadInputError
@@ -110,12 +112,12 @@ def _trained(config: Audio2LandmarkConfig, apc_run: Path, run: Path, data: list[
     return evaluation.evaluate(module.predict, data, config.lookahead)
 
 
-def adaptation(run: Path, apc_run: Path, data: Clips, seconds: float) -> dict[str, Any]:
+def adaptation(runs: list[Path], apc_run: Path, data: Clips, seconds: float) -> dict[str, Any]:
     """What adapting to a person's first seconds brings on their other clips -> before and after, overall and by person.
 
-    left_out: sentences, about people who have no other clip.
+    runs: that answer with their mean; left_out: sentences, about people who have no other clip.
     """
-    module = audio2landmark.load(run, apc_run)
+    modules = [audio2landmark.load(run, apc_run) for run in runs]
     scored: dict[str, dict[str, list[evaluation.Score]]] = {"before": {}, "after": {}}
     left_out = []
     for person in sorted({place.person for place in data.places}):
@@ -124,16 +126,24 @@ def adaptation(run: Path, apc_run: Path, data: Clips, seconds: float) -> dict[st
         if not len(rest):
             left_out.append(f"{person}: no clip beyond the first {seconds:g} s to be scored on; adapt to fewer --seconds")
             continue
-        for when, speaker in (("before", module), ("after", adapt.adapted(module, learned))):
-            predictions = [evaluation.prediction(speaker.predict, clip, module.config.lookahead) for clip in rest]
-            scored[when][person] = [evaluation.score(clip, motion) for clip, motion in zip(rest, predictions, strict=True)]
+        for when, speakers in (("before", modules), ("after", [adapt.adapted(module, learned) for module in modules])):
+            scored[when][person] = [evaluation.score(clip, _mean_prediction(speakers, clip)) for clip in rest]
     if not scored["before"]:
         raise BadInputError(f"Nobody can be scored. {'; '.join(left_out)}.")
     figures = {
         when: {
             "overall": evaluation.overall([score for scores in people.values() for score in scores]),
+            "overall_interval": evaluation.interval(
+                [score for scores in people.values() for score in scores],
+                [person for person, scores in people.items() for _ in scores],
+            ),
             "speakers": {person: evaluation.overall(scores) for person, scores in people.items()},
         }
         for when, people in scored.items()
     }
     return figures | {"left_out": left_out}
+
+
+def _mean_prediction(speakers: list[Audio2LandmarkTraining], clip: Clip) -> np.ndarray:
+    """-> displacement (frames, 468, 3) cm at 25 Hz."""
+    return np.mean([evaluation.prediction(each.predict, clip, each.config.lookahead) for each in speakers], axis=0)

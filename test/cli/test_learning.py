@@ -76,7 +76,9 @@ def test_voices_become_a_representation_and_clips_a_face_over_it(
     nobody = here(tmp_path, *brought[:-1], "9")
     assert nobody.returncode == 2
     assert "Nobody can be scored. a: no clip beyond the first 9 s" in nobody.stderr
-    adapted = here(tmp_path, "adapt", str(prepared), "--apc", "runs/apc", "--seconds", "2", "--model", "models/me.onnx")
+    two = ("--run", "runs/audio2landmark", "--run", "runs/audio2landmark")  # they answer with their mean
+    mine = ("--seconds", "2", "--model", "models/me.onnx")
+    adapted = here(tmp_path, "adapt", str(prepared), "--apc", "runs/apc", *two, *mine)
     assert adapted.returncode == 0, adapted.stderr
     assert light((tmp_path / "models/apc.onnx", tmp_path / "models/me.onnx"), ("cpu",))
 

@@ -136,6 +136,38 @@ def test_a_person_is_adapted_to(corpus: Path, prepared: Path, apc_run: Path, tmp
         adapt.adapted(module, clips.Clips([]))
 
 
+def test_who_is_adapted_to_does_not_change_what_other_voices_say(
+    corpus: Path, prepared: Path, apc_run: Path, speech: np.ndarray, tmp_path: Path
+) -> None:
+    other = LogMel()(speech[9 * SAMPLE_RATE :])  # what nobody in the corpus says
+    np.save(tmp_path / "voice.npy", other.astype(np.float16))
+    np.save(sound.phones_of(tmp_path / "voice.npy"), np.zeros(len(other), np.int8))
+    config = audio2landmark.Audio2LandmarkConfig(
+        [str(corpus)], [str(prepared)], hears="mel", voices=[str(tmp_path / "voice.npy")], voices_batch=2, units=16,
+        motions=4, length=80, batch=2, draws=4, epochs=1,
+    )  # fmt: skip
+    module = audio2landmark.train(config, apc_run, tmp_path, resume=False)
+    learned = clips.load_split(corpus, prepared, "val")
+    before = module.predict(other)
+    remembering = adapt.adapted(module, learned).predict(other)
+    module.config = replace(config, voices=[])
+    forgetting = adapt.adapted(module, learned).predict(other)
+    assert np.abs(remembering - before).mean() < 0.8 * np.abs(forgetting - before).mean()
+
+
+def test_astray_is_a_mouth_that_moves_at_another_time_and_not_one_that_moves_less() -> None:
+    face = 0.1 * torch.randn(3, 60, 468, 3, generator=torch.Generator().manual_seed(0))
+    counts = torch.ones(3, 60)
+    counts[:, :10] = 0
+    assert audio2landmark.astray(0.5 * face, face, counts) == pytest.approx(0, abs=1e-3)
+    assert audio2landmark.astray(-face, face, counts) == pytest.approx(2 + 0.5 * 2, abs=1e-3)
+    assert audio2landmark.astray(torch.zeros_like(face), face, counts) == pytest.approx(1.5)
+    elsewhere = face.clone()
+    elsewhere[:, :10] = 5.0
+    assert audio2landmark.astray(elsewhere, face, counts) == pytest.approx(0, abs=1e-3)
+    assert audio2landmark.astray(face, face, torch.zeros(3, 60)).isfinite()  # a clip too short for the look-ahead
+
+
 VARIANTS = comparisons.variants(resource("config/train/ablations.yaml"))
 
 
