@@ -2,6 +2,7 @@
 
 import copy
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ from .progress import track
 from .voices import Sequences
 
 STEPS, LEARNING_RATE = 200, 4e-4
+FOLLOWING = 0.2  # of opening and width, whatever their size; the width is what most differs between people
 BATCH, VOICES = 12, 8  # stretches of the person's own clips, and of other voices, in each step
 
 
@@ -40,7 +42,7 @@ def adapted(module: Audio2LandmarkTraining, data: clips.Clips) -> Audio2Landmark
         raise BadInputError("There is no clip to adapt to. Prepare some seconds of video: lipsync-robot data prepare FOLDER")
     torch.manual_seed(0)
     before, module = module.eval(), copy.deepcopy(module).train()
-    config = module.config
+    module.config = config = replace(module.config, following_weight=FOLLOWING)
     batches = [_drawn(clips.Stretches(data, config.length, config.lookahead), BATCH)]
     if config.voices:
         batches.append(_drawn(Sequences([Path(pack) for pack in config.voices], config.length), VOICES))
