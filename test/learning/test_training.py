@@ -107,7 +107,7 @@ def test_voices_without_faces_are_learned_from_beside_faces(
 ) -> None:
     config = audio2landmark.Audio2LandmarkConfig(
         [str(corpus)], [str(prepared)], hears="mel", voices=[str(told)], voices_batch=2, phones_weight=1.0, dropout=0.0,
-        units=32, motions=4, length=80, batch=2, draws=24, epochs=4, learning_rate=0.01,
+        units=32, motions=4, length=80, batch=2, draws=48, epochs=4, learning_rate=0.01,
     )  # fmt: skip
     trained = audio2landmark.train(config, apc_run, tmp_path, resume=False)
     mel, spoken = np.load(told).astype(np.float32), np.load(sound.phones_of(told))
