@@ -11,13 +11,12 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler
 from ..audio.mel import FRAME_RATE
 from ..errors import BadInputError
 from . import augment, clips
-from .audio2landmark import Audio2LandmarkTraining
+from .audio2landmark import Audio2LandmarkConfig, Audio2LandmarkTraining
 from .fit import GRADIENT_NORM
 from .progress import track
 from .voices import Sequences
 
 STEPS, LEARNING_RATE = 200, 4e-4
-FOLLOWING = 0.2  # of opening and width, whatever their size; the width is what most differs between people
 BATCH, VOICES = 12, 8  # stretches of the person's own clips, and of other voices, in each step
 
 
@@ -42,7 +41,7 @@ def adapted(module: Audio2LandmarkTraining, data: clips.Clips) -> Audio2Landmark
         raise BadInputError("There is no clip to adapt to. Prepare some seconds of video: lipsync-robot data prepare FOLDER")
     torch.manual_seed(0)
     before, module = module.eval(), copy.deepcopy(module).train()
-    module.config = config = replace(module.config, following_weight=FOLLOWING)
+    module.config = config = replace(module.config, following_weight=Audio2LandmarkConfig.following_weight)
     batches = [_drawn(clips.Stretches(data, config.length, config.lookahead), BATCH)]
     if config.voices:
         batches.append(_drawn(Sequences([Path(pack) for pack in config.voices], config.length), VOICES))

@@ -123,16 +123,16 @@ class Audio2LandmarkTraining(lightning.LightningModule):
         The least squares of an uncertain closure is a mouth half open, which no listener forgives: closures weigh more.
         How far a mouth moves is a matter of the person, when it moves is not: that counts besides.
         """
-        predicted = predicted.float()
+        predicted = predicted.float()  # of bfloat16, whose steps a small motion would vanish in
         error = predicted - face
         if self.config.standardised and isinstance(self.network, Sliced):
             error = error / self.network.std.view(POINTS, 3)
         points = (error.square().sum(-1) * self.point_weights).mean(-1)
         opening = error[..., UPPER_LIP, 1] - error[..., LOWER_LIP, 1]
         opened = (face[..., UPPER_LIP, 1] - face[..., LOWER_LIP, 1]).clamp_min(0)
-        counts, weight = weight, weight * (1 + self.config.closure_weight * torch.exp(-opened / NEARLY_CLOSED_CM))
-        squared = ((points + self.config.aperture_weight * opening.square()) * weight).sum() / weight.sum()
-        return squared + self.config.following_weight * astray(predicted, face, counts)
+        closing = weight * (1 + self.config.closure_weight * torch.exp(-opened / NEARLY_CLOSED_CM))
+        squared = ((points + self.config.aperture_weight * opening.square()) * closing).sum() / closing.sum()
+        return squared + self.config.following_weight * astray(predicted, face, weight)
 
     def _phones_missed(self, understood: Tensor, spoken: Tensor, silent: Tensor) -> Tensor:
         """understood (faces + voices, time, units), spoken (voices, time) phones, silent (faces,) -> cross-entropy.

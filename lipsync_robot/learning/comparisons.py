@@ -89,10 +89,7 @@ def left_out(config: Audio2LandmarkConfig, always: list[str], apc_run: Path, out
         "overall": evaluation.overall(scored),
         "overall_interval": evaluation.interval(scored, persons),
         "chance": evaluation.overall(chance),
-        "speakers": {
-            name: evaluation.overall([score for score, person in zip(scored, persons, strict=True) if person == name])
-            for name in sorted(set(persons))
-        },
+        "speakers": evaluation.by_label(persons, scored),
     }
 
 
@@ -118,28 +115,26 @@ def adaptation(runs: list[Path], apc_run: Path, data: Clips, seconds: float) -> 
     runs: that answer with their mean; left_out: sentences, about people who have no other clip.
     """
     modules = [audio2landmark.load(run, apc_run) for run in runs]
-    scored: dict[str, dict[str, list[evaluation.Score]]] = {"before": {}, "after": {}}
-    left_out = []
+    scored: dict[str, list[evaluation.Score]] = {"before": [], "after": []}
+    persons, left_out = [], []
     for person in sorted({place.person for place in data.places}):
         own = Clips([place for place in data.places if place.person == person])
         learned, rest = adapt.first_seconds(own, seconds)
         if not len(rest):
             left_out.append(f"{person}: no clip beyond the first {seconds:g} s to be scored on; adapt to fewer --seconds")
             continue
+        persons += [person] * len(rest)
         for when, speakers in (("before", modules), ("after", [adapt.adapted(module, learned) for module in modules])):
-            scored[when][person] = [evaluation.score(clip, _mean_prediction(speakers, clip)) for clip in rest]
-    if not scored["before"]:
+            scored[when] += [evaluation.score(clip, _mean_prediction(speakers, clip)) for clip in rest]
+    if not persons:
         raise BadInputError(f"Nobody can be scored. {'; '.join(left_out)}.")
     figures = {
         when: {
-            "overall": evaluation.overall([score for scores in people.values() for score in scores]),
-            "overall_interval": evaluation.interval(
-                [score for scores in people.values() for score in scores],
-                [person for person, scores in people.items() for _ in scores],
-            ),
-            "speakers": {person: evaluation.overall(scores) for person, scores in people.items()},
+            "overall": evaluation.overall(found),
+            "overall_interval": evaluation.interval(found, persons),
+            "speakers": evaluation.by_label(persons, found),
         }
-        for when, people in scored.items()
+        for when, found in scored.items()
     }
     return figures | {"left_out": left_out}
 
