@@ -66,15 +66,15 @@ def audio2landmark(
     from ..learning import evaluation
     from ..learning.clips import load_split
     from ..learning.corpus import table
-    from ..learning.progress import track
 
     network = _speech(apc, model)
-    data = list(clips_of(corpus, prepared, split))
-    training = list(load_split(train_corpus or corpus, train_prepared or prepared, "train").sample(MOST_TRAINING))
+    data = clips_of(corpus, prepared, split)
+    training = load_split(train_corpus or corpus, train_prepared or prepared, "train").sample(MOST_TRAINING)
     rows = table(corpus) or {}
-    groups = _groups({name: row.columns for name, row in rows.items()}, group, [clip.name for clip in data])
-    predictions = [evaluation.prediction(network.displacements, clip, network.lookahead) for clip in track(data, "predicting")]
-    result = evaluation.report(data, predictions, training, groups)
+    groups = _groups({name: row.columns for name, row in rows.items()}, group, [place.name for place in data.places])
+    persons = [place.person for place in data.places]
+    predictions = evaluation.predictions(network.displacements, data, network.lookahead)
+    result = evaluation.report(data, predictions, training, {"speakers": persons, **groups})
     result["not_prepared"] = sum(row.split == split for row in rows.values()) - len(data) if rows else 0
     if json_output:
         print(json.dumps(result, indent=2))
@@ -83,10 +83,11 @@ def audio2landmark(
     if written:
         from ..learning import drawing
 
+        shown = [(data[i], predictions(i)) for i in drawing.one_each(persons)]
         if picture:
-            drawing.openings(picture, data, predictions)
+            drawing.openings(picture, shown)
         if video:
-            drawing.film(video, corpus, data, predictions)
+            drawing.film(video, corpus, shown)
         Console(stderr=True, highlight=False).print(escape(f" wrote {', '.join(map(str, written))}"))
 
 
@@ -108,7 +109,7 @@ def ablations(
     """Trains and scores the seeds' variants: with and without APC, attention, pooling, weights on parts, standardising."""
     from ..learning import comparisons
 
-    data = list(clips_of(corpus, prepared, split))
+    data = clips_of(corpus, prepared, split)
     _compare(
         comparisons.ablations(comparisons.variants(config or resource(ABLATIONS)), apc_run, output, data),
         json_output,
@@ -144,7 +145,7 @@ def lookahead(
     except ValueError:
         raise BadInputError(f"--milliseconds {milliseconds!r}: give numbers with commas between, such as 20,60,160.") from None
     loaded = settings.load(Audio2LandmarkConfig, config or resource(TRAINING), changes or [])
-    figures = comparisons.lookaheads(loaded, hops, apc_run, output, list(clips_of(corpus, prepared, split)))
+    figures = comparisons.lookaheads(loaded, hops, apc_run, output, clips_of(corpus, prepared, split))
     _compare(figures, json_output)
     if picture:
         drawing.curve(picture, [float(at) for at in figures], [each["aperture_r"] for each in figures.values()])
@@ -223,7 +224,7 @@ def robustness(
     from ..learning import robustness
 
     network = _speech(apc, model)
-    predict, data = network.displacements, list(clips_of(corpus, prepared, split))
+    predict, data = network.displacements, clips_of(corpus, prepared, split)
     worse = robustness.conditions(predict, corpus, data, network.lookahead)
     opened = robustness.opened(predict, robustness.not_speech(), resource("samples/avonlea.opus"))
     spoken = {folder.name: robustness.looks_like_speech(predict, folder, network.lookahead) for folder in voices or ()}

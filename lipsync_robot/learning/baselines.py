@@ -1,15 +1,16 @@
 """What a score has to be held beside: faces that never listen, that only follow loudness, that repeat, and label noise.
 
-A motion is displacement (frames, 468, 3) cm at 25 Hz from the clip's own closed mouth; there is one for each clip.
+A motion is displacement (frames, 468, 3) cm at 25 Hz from the clip's own closed mouth. Motions are asked for clip by clip, so
+that a corpus need not fit into memory.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from scipy.signal import savgol_filter
 
 from ..face.landmarks import POINTS, aperture
-from .clips import LOUD_DB, Clip, loudness
+from .clips import LOUD_DB, Clip, Clips, loudness
 
 VIDEO_STEP = 2  # network frames between the 25 Hz frames that are scored
 SMOOTH = 5  # hops of 20 ms over which loudness is averaged
@@ -18,7 +19,10 @@ NEAREST_SAMPLE = 20_000  # training frames among which it is
 CLOSED = 0.2  # share of a clip's 95th percentile below which its mouth is closed
 JITTER_WINDOW = 5  # frames of the Savitzky-Golay smoothing, of order 2, whose residual is jitter
 PASSED = 18 / 35  # of white noise's variance that is left of a series minus its smoothed self
+JITTER_SAMPLE = 1000  # clips at most in which it is sought
 
+Data = Clips | list[Clip]
+Motions = Callable[[int], np.ndarray]  # the number of a clip of some Data -> the motion that goes with it
 Listener = Callable[[Clip], np.ndarray]  # hears a clip -> its motion
 
 
@@ -27,27 +31,27 @@ def truth(clip: Clip) -> np.ndarray:
     return clip.displacement[::VIDEO_STEP]
 
 
-def static(data: list[Clip]) -> list[np.ndarray]:
+def static(clip: Clip) -> np.ndarray:
     """A closed mouth."""
-    return [np.zeros_like(truth(clip)) for clip in data]
+    return np.zeros_like(truth(clip))
 
 
-def random(data: list[Clip]) -> list[np.ndarray]:
+def random(data: Data) -> Motions:
     """The true motion of another clip, whoever speaks."""
-    offsets = np.random.default_rng(0).integers(1, len(data), len(data))
-    others = [data[(i + offset) % len(data)] for i, offset in enumerate(offsets)]
-    return [_fitted(truth(other), len(truth(clip))) for clip, other in zip(data, others, strict=True)]
+    offsets = np.random.default_rng(0).integers(1, len(data), len(data)).tolist()
+    return lambda i: _fitted(truth(data[(i + offsets[i]) % len(data)]), len(truth(data[i])))
 
 
-def chance(data: list[Clip], predictions: list[np.ndarray]) -> list[np.ndarray]:
+def chance(data: Data, persons: list[str], predictions: Motions) -> Motions:
     """The prediction for another clip: of the same person where there is one. What style alone scores."""
-    persons = [clip.person for clip in data]
-    motions = []
-    for i, clip in enumerate(data):
-        others = [*range(i + 1, len(data)), *range(i)]
-        other = next((j for j in others if persons[j] == clip.person), others[0])
-        motions.append(_fitted(predictions[other], len(truth(clip))))
-    return motions
+    own: dict[str, list[int]] = {}
+    for i, person in enumerate(persons):
+        own.setdefault(person, []).append(i)
+    other = {i: (i + 1) % len(persons) for i in range(len(persons))}
+    for clips in own.values():
+        if len(clips) > 1:
+            other |= dict(zip(clips, clips[1:] + clips[:1], strict=True))
+    return lambda i: _fitted(predictions(other[i]), len(truth(data[i])))
 
 
 def _fitted(motion: np.ndarray, frames: int) -> np.ndarray:
@@ -55,7 +59,7 @@ def _fitted(motion: np.ndarray, frames: int) -> np.ndarray:
     return np.pad(motion, ((0, max(0, frames - len(motion))), (0, 0), (0, 0)), mode="reflect")[:frames]
 
 
-def amplitude(training: list[Clip]) -> Listener:
+def amplitude(training: Iterable[Clip]) -> Listener:
     """The face that goes with a loudness, by least squares over all hops."""
     gram, moment = np.zeros((2, 2)), np.zeros((2, POINTS * 3))
     for clip in training:
@@ -74,7 +78,7 @@ def _loudness(clip: Clip) -> np.ndarray:
     return np.stack([smooth, np.ones_like(smooth)], axis=1)
 
 
-def nearest(training: list[Clip]) -> Listener:
+def nearest(training: Data) -> Listener:
     """The face of the training frame that sounded most alike."""
     stride = -(-sum(len(clip.mel) for clip in training) // NEAREST_SAMPLE)
     known = np.concatenate([_sound(clip)[::stride] for clip in training])
@@ -90,18 +94,18 @@ def _sound(clip: Clip) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(padded, WINDOW, axis=0).reshape(len(normal), -1)
 
 
-def jittered(data: list[Clip]) -> list[np.ndarray] | None:
+def jittered(data: Data) -> Listener | None:
     """The truth with as much jitter added as FaceMesh's own: what a perfect prediction would lose to the labels.
 
     Jitter is what smoothing (Savitzky-Golay 5/2) takes away where the mouth is closed and nobody speaks, scaled up by what
     such smoothing leaves of white noise. Whole faces of it are drawn, so that points which err together go on doing so. A
     blink in such a moment counts as jitter of the eyes. None where no such moment is found.
     """
-    seen = np.concatenate([_jitter(clip) for clip in data])
+    seen = np.concatenate([_jitter(data[i]) for i in range(0, len(data), -(-len(data) // JITTER_SAMPLE))])
     if len(seen) == 0:
         return None
     generator = np.random.default_rng(0)
-    return [truth(clip) + seen[generator.integers(0, len(seen), len(truth(clip)))] for clip in data]
+    return lambda clip: truth(clip) + seen[generator.integers(0, len(seen), len(truth(clip)))]
 
 
 def _jitter(clip: Clip) -> np.ndarray:

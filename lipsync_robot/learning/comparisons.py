@@ -1,5 +1,6 @@
 """Many trainings, scored alike: the seeds' ablations, look-ahead against quality, and what a person's own video brings."""
 
+import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from ..audio.mel import lookahead_s
 from ..errors import BadInputError
 from . import adapt, audio2landmark, baselines, evaluation
 from .audio2landmark import Audio2LandmarkConfig, Audio2LandmarkTraining
+from .baselines import Data
 from .clips import Clip, Clips, load_split, load_splits
 
 
@@ -31,15 +33,15 @@ def variants(path: Path) -> dict[str, Audio2LandmarkConfig]:
     }
 
 
-def ablations(configs: dict[str, Audio2LandmarkConfig], apc_run: Path, output: Path, data: list[Clip]) -> dict[str, Any]:
+def ablations(configs: dict[str, Audio2LandmarkConfig], apc_run: Path, output: Path, data: Data) -> dict[str, Any]:
     """Each variant trained under output, unless it is there already -> its figures on data, beside a random face's."""
     scored = {name: _trained(config, apc_run, output / name, data) for name, config in configs.items()}
-    random = [evaluation.score(clip, motion) for clip, motion in zip(data, baselines.random(data), strict=True)]
-    return scored | {"random": evaluation.overall(random)}
+    random = evaluation.scored(data, {"random": baselines.random(data)})
+    return scored | {"random": evaluation.overall(random["random"])}
 
 
 def lookaheads(
-    config: Audio2LandmarkConfig, hops: list[int], apc_run: Path, output: Path, data: list[Clip]
+    config: Audio2LandmarkConfig, hops: list[int], apc_run: Path, output: Path, data: Data
 ) -> dict[str, dict[str, float]]:
     """The same network with so many hops of look-ahead each -> its figures on data, by milliseconds, half window included."""
     return {
@@ -68,28 +70,29 @@ def left_out(config: Audio2LandmarkConfig, always: list[str], apc_run: Path, out
             f"{config.corpora[0]}: its table needs a split whose name ends in _seen, of clips that only tell the best epoch, "
             f"and another with people to leave out in turn, beyond {', '.join(always) or 'those always trained on'}."
         )
-    own, told, persons = [], [], []
+    modules: dict[str, Audio2LandmarkTraining] = {}
     for person in people:
         tuning = Clips([place for place in seen if place.person != person])
         if not len(tuning):
             raise BadInputError(f"{person} alone is in the splits ..._seen, which tell the best epoch: give --always {person}.")
         run = output / person
         if (run / "network.pt").exists():
-            module = _as_before(config, apc_run, run)
+            modules[person] = _as_before(config, apc_run, run)
         else:
             others = Clips([place for place in usable if place.person != person] + elsewhere)
-            module = audio2landmark.fitted(config, apc_run, run, others, tuning, resume=(run / "last.ckpt").exists())
-        clips = list(Clips([place for place in usable if place.person == person]))
-        own += clips
-        told += [evaluation.prediction(module.predict, clip, config.lookahead) for clip in clips]
-        persons += [person] * len(clips)
-    scored = [evaluation.score(clip, motion) for clip, motion in zip(own, told, strict=True)]
-    chance = [evaluation.score(clip, motion) for clip, motion in zip(own, baselines.chance(own, told), strict=True)]
-    return {
-        "overall": evaluation.overall(scored),
-        "overall_interval": evaluation.interval(scored, persons),
-        "chance": evaluation.overall(chance),
-        "speakers": evaluation.by_label(persons, scored),
+            resume = (run / "last.ckpt").exists()
+            modules[person] = audio2landmark.fitted(config, apc_run, run, others, tuning, resume)
+    own = Clips([place for person in people for place in usable if place.person == person])
+    persons = [place.person for place in own.places]
+
+    @functools.lru_cache(2)  # chance asks for the next clip's, and then it is its turn
+    def told(i: int) -> np.ndarray:
+        return evaluation.prediction(modules[persons[i]].predict, own[i], config.lookahead)
+
+    found = evaluation.scored(own, {"overall": told, "chance": baselines.chance(own, persons, told)})
+    return {name: evaluation.overall(scored) for name, scored in found.items()} | {
+        "overall_interval": evaluation.interval(found["overall"], persons),
+        "speakers": evaluation.by_label(persons, found["overall"]),
     }
 
 
@@ -101,7 +104,7 @@ def _as_before(config: Audio2LandmarkConfig, apc_run: Path, run: Path) -> Audio2
     return module
 
 
-def _trained(config: Audio2LandmarkConfig, apc_run: Path, run: Path, data: list[Clip]) -> dict[str, float]:
+def _trained(config: Audio2LandmarkConfig, apc_run: Path, run: Path, data: Data) -> dict[str, float]:
     if (run / "network.pt").exists():
         module = _as_before(config, apc_run, run)
     else:

@@ -34,6 +34,8 @@ LIPS = [*UPPER_LIP_OUTER, *LOWER_LIP_OUTER[-2:0:-1]]
 
 PAPER, GRID, SPEECH, INK, TRUE, PREDICTED = "#ffffff", "#d8d8d8", "#f0f4fa", "#202020", "#303030", "#d6541f"
 MOST_GRAPHS, MOST_FACES = 6, 4
+
+Shown = tuple[Clip, np.ndarray]  # and its predicted displacement (frames, 468, 3) cm at 25 Hz
 SHOWN = 6 * RATE  # frames of a graph
 GRAPH = (1200, 140)  # pixels, of one clip's graph
 LEFT, RIGHT, ABOVE, TITLE, BELOW = 50, 30, 36, 24, 30  # pixels around it
@@ -43,25 +45,23 @@ SCALE = 25  # pixels a cm
 FINER = 2  # drawn so much larger, then scaled down for smooth edges
 
 
-def one_each(data: list[Clip], most: int) -> list[int]:
-    """Up to `most` clips of different people."""
+def one_each(persons: list[str], most: int = MOST_GRAPHS) -> list[int]:
+    """persons: who speaks in each clip -> the numbers of up to `most` clips of different people."""
     first: dict[str, int] = {}
-    for i, clip in enumerate(data):
-        first.setdefault(clip.person, i)
+    for i, person in enumerate(persons):
+        first.setdefault(person, i)
     return list(first.values())[:most]
 
 
-def openings(path: Path, data: list[Clip], predictions: list[np.ndarray]) -> None:
-    """Writes a PNG: predicted and true mouth opening over the first seconds of up to six clips of different people, with r of
-    the whole clip."""
-    shown = one_each(data, MOST_GRAPHS)
+def openings(path: Path, shown: list[Shown]) -> None:
+    """Writes a PNG: predicted and true mouth opening over the first seconds of each clip, with r of the whole clip."""
     image = Image.new("RGB", (LEFT + GRAPH[0] + RIGHT, ROW * len(shown) + ABOVE), PAPER)
     brush = ImageDraw.Draw(image)
     for words, colour, x in (("true", TRUE, 500), ("predicted", PREDICTED, 550), ("speech is tinted", INK, 650)):
         brush.text((x, ABOVE / 2), words, colour, font(15), anchor="lm")
     brush.text((LEFT, ABOVE / 2), "mouth opening in cm, r of the whole clip", INK, font(15), anchor="lm")
-    for row, i in enumerate(shown):
-        _graph(brush, ABOVE + row * ROW, data[i], predictions[i])
+    for row, (clip, prediction) in enumerate(shown):
+        _graph(brush, ABOVE + row * ROW, clip, prediction)
     image.save(path, "PNG")
 
 
@@ -108,11 +108,11 @@ def _graph(brush: ImageDraw.ImageDraw, top: int, clip: Clip, prediction: np.ndar
         brush.line([at(frame, cm) for frame, cm in enumerate(series[:SHOWN])], fill=colour, width=2, joint="curve")
 
 
-def film(path: Path, corpus: Path, data: list[Clip], predictions: list[np.ndarray]) -> None:
-    """Writes an MP4 at 25 Hz with sound: true and predicted face beside each other, of up to four clips of different people."""
-    shown = one_each(data, MOST_FACES)
-    said = np.concatenate([sound(corpus, data[i]) for i in shown])
-    pairs = (pair for i in shown for pair in _pairs(data[i], predictions[i]))
+def film(path: Path, corpus: Path, shown: list[Shown]) -> None:
+    """Writes an MP4 at 25 Hz with sound: true and predicted face beside each other, of the first four clips."""
+    shown = shown[:MOST_FACES]
+    said = np.concatenate([sound(corpus, clip) for clip, _ in shown])
+    pairs = (pair for clip, prediction in shown for pair in _pairs(clip, prediction))
     films.write(path, pairs, RATE, (2 * FACE[0], FACE[1]), said, SAMPLE_RATE)
 
 

@@ -3,6 +3,7 @@
 Everything is taken at 25 Hz within each clip, as displacement (frames, 468, 3) cm from that clip's own closed mouth.
 """
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -12,8 +13,9 @@ from ..audio.mel import FRAME_RATE
 from ..face import scores
 from ..face.landmarks import aperture, mouth_width
 from . import baselines
-from .baselines import VIDEO_STEP, truth
+from .baselines import VIDEO_STEP, Data, Motions, truth
 from .clips import Clip
+from .progress import track
 
 RATE = FRAME_RATE // VIDEO_STEP  # Hz of all that is scored
 DRAWS = 2000  # of the bootstrap
@@ -38,6 +40,20 @@ def prediction(predict: Predict, clip: Clip, lookahead: int) -> np.ndarray:
     """-> displacement (frames, 468, 3) cm at 25 Hz, about the same moments as the clip's own."""
     padded = np.concatenate([clip.mel, np.repeat(clip.mel[-1:], lookahead, axis=0)])
     return predict(padded)[lookahead:][::VIDEO_STEP]
+
+
+def predictions(predict: Predict, data: Data, lookahead: int) -> Motions:
+    """What `predict` says about each clip. The last two are kept: chance asks for the next clip's, and then it is its turn."""
+    return functools.lru_cache(2)(lambda i: prediction(predict, data[i], lookahead))
+
+
+def scored(data: Data, methods: dict[str, Motions]) -> dict[str, list[Score]]:
+    """What each method scores on every clip. A clip is in memory while it is scored, not longer."""
+    found: dict[str, list[Score]] = {name: [] for name in methods}
+    for i in track(range(len(data)), "scoring"):
+        for name, motions in methods.items():
+            found[name].append(score(data[i], motions(i)))
+    return found
 
 
 def score(clip: Clip, displacement: np.ndarray) -> Score:
@@ -68,7 +84,7 @@ def score(clip: Clip, displacement: np.ndarray) -> Score:
 
 def overall(scored: list[Score]) -> dict[str, float]:
     """Means over clips; closures are counted over all clips together, because a clip may have none."""
-    return _means(scored, np.ones((1, len(scored))))[0]
+    return _means([scored], np.ones((1, 1)))[0]
 
 
 def interval(scored: list[Score], persons: list[str]) -> dict[str, list[float]]:
@@ -76,20 +92,22 @@ def interval(scored: list[Score], persons: list[str]) -> dict[str, list[float]]:
 
     Clips of one person are alike, so whole persons are drawn where there are at least five.
     """
-    clusters = persons if len(set(persons)) >= FEWEST_PERSONS else [str(i) for i in range(len(scored))]
-    names, member = np.unique(clusters, return_inverse=True)
-    drawn = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=DRAWS)
-    means = _means(scored, drawn[:, member])
+    clusters = [[each] for each in scored]
+    if len(set(persons)) >= FEWEST_PERSONS:
+        clusters = list(_grouped(persons, scored).values())
+    drawn = np.random.default_rng(0).multinomial(len(clusters), np.full(len(clusters), 1 / len(clusters)), size=DRAWS)
+    means = _means(clusters, drawn)
     return {name: np.percentile([mean[name] for mean in means], [2.5, 97.5]).tolist() for name in means[0]}
 
 
-def _means(scored: list[Score], weights: np.ndarray) -> list[dict[str, float]]:
-    """weights (draws, clips): how often each clip counts -> the overall figures of each draw."""
-    figures = weights @ np.array([list(each.figures.values()) for each in scored]) / weights.sum(axis=1, keepdims=True)
-    counts = weights @ np.array([each.closures for each in scored])
+def _means(clusters: list[list[Score]], weights: np.ndarray) -> list[dict[str, float]]:
+    """weights (draws, clusters): how often each cluster of clips counts -> the overall figures of each draw."""
+    sums = np.array([np.sum([list(each.figures.values()) for each in cluster], axis=0) for cluster in clusters])
+    counts = weights @ np.array([np.sum([each.closures for each in cluster], axis=0) for cluster in clusters])
+    means = weights @ sums / (weights @ np.array([len(cluster) for cluster in clusters]))[:, None]
     return [
-        dict(zip(scored[0].figures, mean.tolist(), strict=True)) | _rates(scores.Closures(*count.tolist()))
-        for mean, count in zip(figures, counts, strict=True)
+        dict(zip(clusters[0][0].figures, mean.tolist(), strict=True)) | _rates(scores.Closures(*count.tolist()))
+        for mean, count in zip(means, counts, strict=True)
     ]
 
 
@@ -97,49 +115,47 @@ def _rates(met: scores.Closures) -> dict[str, float]:
     return {"closure_recall": met.recall, "closure_precision": met.precision, "false_alarms": met.false_alarm_rate}
 
 
-def report(
-    data: list[Clip], predictions: list[np.ndarray], training: list[Clip], groups: dict[str, list[str]]
-) -> dict[str, Any]:
+def report(data: Data, predicted: Motions, training: Data, labels: dict[str, list[str]]) -> dict[str, Any]:
     """The whole evaluation, for programs.
 
-    predictions: displacement (frames, 468, 3) cm at 25 Hz of each clip; training: what the baselines that listen learn from;
-    groups: by the report's key for them, the label of each clip.
+    training: what the baselines that listen learn from; labels: by the report's key, `speakers` among them, that of each clip.
     """
-    persons = [clip.person for clip in data]
-    scored = _scored(data, predictions)
-    result: dict[str, Any] = {
-        "clips": len(data),
-        "overall": overall(scored),
-        "overall_interval": interval(scored, persons),
-        "baselines": {"static": overall(_scored(data, baselines.static(data)))},
-        "left_out": [],
-    }
+    methods, left_out = {"overall": predicted, "static": _heard(data, baselines.static)}, []
     if len(data) > 1:
-        chance = _scored(data, baselines.chance(data, predictions))
-        result |= {"chance": overall(chance), "chance_interval": interval(chance, persons)}
-        result["baselines"]["random"] = overall(_scored(data, baselines.random(data)))
+        methods |= {"chance": baselines.chance(data, labels["speakers"], predicted), "random": baselines.random(data)}
     else:
-        result["left_out"].append("chance and random: they need a second clip")
-    if training:
-        for name, fit in (("amplitude", baselines.amplitude), ("nearest", baselines.nearest)):
-            listens = fit(training)
-            result["baselines"][name] = overall(_scored(data, [listens(clip) for clip in data]))
+        left_out.append("chance and random: they need a second clip")
+    if len(training):
+        methods["amplitude"] = _heard(data, baselines.amplitude(training))
+        methods["nearest"] = _heard(data, baselines.nearest(training))
     else:
-        result["left_out"].append("amplitude and nearest: they need training clips; name some with --train-data")
+        left_out.append("amplitude and nearest: they need training clips; name some with --train-data")
     jittered = baselines.jittered(data)
-    if jittered is not None:
-        result["noise_floor"] = overall(_scored(data, jittered))
+    if jittered:
+        methods["noise_floor"] = _heard(data, jittered)
     else:
-        result["left_out"].append("noise_floor: no mouth is closed in silence for long enough to see its jitter")
-    return result | {key: by_label(labels, scored) for key, labels in ({"speakers": persons} | groups).items()}
+        left_out.append("noise_floor: no mouth is closed in silence for long enough to see its jitter")
+    found = scored(data, methods)
+    figures = {name: overall(each) for name, each in found.items()}
+    result: dict[str, Any] = {"clips": len(data), "baselines": {}, "left_out": left_out}
+    for name in methods:
+        (result if name in ("overall", "chance", "noise_floor") else result["baselines"])[name] = figures[name]
+    for name in ("overall", "chance"):
+        if name in found:
+            result[f"{name}_interval"] = interval(found[name], labels["speakers"])
+    return result | {key: by_label(each, found["overall"]) for key, each in labels.items()}
 
 
-def _scored(data: list[Clip], motions: list[np.ndarray]) -> list[Score]:
-    return [score(clip, motion) for clip, motion in zip(data, motions, strict=True)]
+def _heard(data: Data, listener: baselines.Listener) -> Motions:
+    return lambda i: listener(data[i])
 
 
 def by_label(labels: list[str], scored: list[Score]) -> dict[str, dict[str, float]]:
+    return {label: {"clips": len(each)} | overall(each) for label, each in sorted(_grouped(labels, scored).items())}
+
+
+def _grouped(labels: list[str], scored: list[Score]) -> dict[str, list[Score]]:
     grouped: dict[str, list[Score]] = {}
     for label, each in zip(labels, scored, strict=True):
         grouped.setdefault(label, []).append(each)
-    return {label: {"clips": len(each)} | overall(each) for label, each in sorted(grouped.items())}
+    return grouped

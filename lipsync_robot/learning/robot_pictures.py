@@ -116,7 +116,7 @@ def landmark_errors(path: Path, errors: dict[str, np.ndarray], static: np.ndarra
 
 def film(path: Path, corpus: Path, robot: Robot, data: list[Clip], chain: Chain) -> None:
     """Writes an MP4 at 25 Hz with sound: the human's landmarks and the twin that copies them, of up to four people."""
-    shown, rests = one_each(data, MOST_FACES), at_rest(data)
+    shown, rests = one_each([clip.person for clip in data], MOST_FACES), at_rest(data)
     said = np.concatenate([sound(corpus, data[i]) for i in shown])
 
     def pictures() -> Iterator[np.ndarray]:

@@ -11,6 +11,7 @@ from ..audio import files
 from ..audio.mel import FRAME_RATE, SAMPLE_RATE, LogMel
 from ..face.landmarks import CANONICAL, aperture
 from . import evaluation
+from .baselines import Data
 from .clips import LOUD_DB, Clip, loudness, speech_frames
 from .corpus import SOUND, layout
 from .progress import track
@@ -59,13 +60,12 @@ CONDITIONS: dict[str, Change] = {
 }
 
 
-def conditions(predict: evaluation.Predict, corpus: Path, data: list[Clip], lookahead: int) -> dict[str, dict[str, float]]:
+def conditions(predict: evaluation.Predict, corpus: Path, data: Data, lookahead: int) -> dict[str, dict[str, float]]:
     """The figures of the same clips heard in each condition."""
-    sounds = [_heard(corpus, clip) for clip in data]
     return {
         name: evaluation.evaluate(
             predict,
-            [replace(clip, mel=LogMel()(change(sound))[: len(clip.mel)]) for clip, sound in zip(data, sounds, strict=True)],
+            (replace(clip, mel=LogMel()(change(_heard(corpus, clip)))[: len(clip.mel)]) for clip in data),
             lookahead,
         )
         for name, change in track(CONDITIONS.items(), "worse sound", len(CONDITIONS))

@@ -90,14 +90,15 @@ def test_an_interval_is_as_wide_as_the_mean_is_uncertain(data: list[Clip]) -> No
 
 def test_chance_is_the_same_person_saying_something_else(data: list[Clip]) -> None:
     truths = [baselines.truth(each) for each in data]
+    chance, random = baselines.chance(data, list("aabb"), truths.__getitem__), baselines.random(data)
     for i, other in enumerate((1, 0, 3, 2)):
-        assert_allclose(baselines.chance(data, truths)[i], truths[other])
+        assert_allclose(chance(i), truths[other])
+        assert not np.allclose(random(i), truths[i])
     alone = [clip("a/long", babble(1, 400), "a"), clip("b/short", babble(2, 100), "b")]
-    long, short = baselines.chance(alone, [baselines.truth(each) for each in alone])
+    elsewhere = baselines.chance(alone, list("ab"), lambda i: baselines.truth(alone[i]))
+    long, short = elsewhere(0), elsewhere(1)
     assert (len(long), len(short)) == (200, 50)
     assert_allclose(long[:50], baselines.truth(alone[1]))
-    for i, motion in enumerate(baselines.random(data)):
-        assert not np.allclose(motion, truths[i])
 
 
 def test_baselines_that_listen_follow_loudness(data: list[Clip]) -> None:
@@ -111,20 +112,34 @@ def test_label_noise_is_measured_where_a_mouth_is_closed_in_silence() -> None:
     quiet = np.concatenate([np.zeros(600), babble(3, 200)])
     noisy = clip("a/noisy", quiet, speech=quiet > 0)
     noisy.displacement[...] += np.random.default_rng(0).normal(0, 0.01, noisy.displacement.shape)
-    (jittered,) = baselines.jittered([noisy])
-    assert (jittered - baselines.truth(noisy)).std() == pytest.approx(0.01, rel=0.05)
+    jittered = baselines.jittered([noisy])
+    assert jittered
+    assert (jittered(noisy) - baselines.truth(noisy)).std() == pytest.approx(0.01, rel=0.05)
     assert baselines.jittered([clip("a/loud", babble(4))]) is None
 
 
 def test_a_report_holds_its_figures_beside_what_they_mean(data: list[Clip]) -> None:
-    truths = [baselines.truth(each) for each in data]
-    report = evaluation.report(data, truths, data, {"languages": ["en", "en", "jv", "jv"]})
+    truths = [baselines.truth(each) for each in data].__getitem__
+    report = evaluation.report(data, truths, data, {"speakers": list("aabb"), "languages": ["en", "en", "jv", "jv"]})
     assert set(report["baselines"]) == {"static", "random", "amplitude", "nearest"}
     assert set(report["overall_interval"]) == set(report["overall"]) == set(report["chance"]) == set(report["chance_interval"])
     assert report["speakers"]["a"]["clips"] == report["languages"]["jv"]["clips"] == 2
     assert report["chance"]["aperture_r"] < 0.7 < report["overall"]["aperture_r"]
-    alone = evaluation.report(data[:1], truths[:1], [], {})
+    alone = evaluation.report(data[:1], truths, [], {"speakers": ["a"]})
     assert set(alone["baselines"]) == {"static"}
     assert [sentence.split(":")[0] for sentence in alone["left_out"]] == [
         "chance and random", "amplitude and nearest", "noise_floor",
     ]  # fmt: skip
+
+
+def test_a_report_asks_for_each_answer_once_and_keeps_two(data: list[Clip]) -> None:
+    asked: list[float] = []
+
+    def predict(mel: np.ndarray) -> np.ndarray:
+        asked.append(mel.mean())
+        return np.zeros((len(mel), 468, 3))
+
+    answers = evaluation.predictions(predict, data, lookahead=0)
+    evaluation.report(data, answers, [], {"speakers": list("aabb")})
+    assert asked == pytest.approx([each.mel.mean() for each in data])
+    assert answers.cache_info().currsize == 2  # type: ignore[attr-defined]
