@@ -177,30 +177,48 @@ def foreteller(people: list, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+class SoundServer:
+    """PulseAudio whose microphone hears what is played into `nowhere`. environment: in which paplay finds it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.environment = {**os.environ, "PULSE_SERVER": f"unix:{folder}/native"}
+        self._folder = folder
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--disallow-exit",
+             "-L", f"module-native-protocol-unix socket={self._folder}/native auth-anonymous=1",
+             "-L", "module-null-sink sink_name=nowhere rate=16000 channels=1",
+             "-L", "module-remap-source master=nowhere.monitor source_name=ear"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        for _ in range(100):
+            if subprocess.run(["pactl", "info"], env=self.environment, capture_output=True, check=False).returncode == 0:
+                break
+            time.sleep(0.05)
+        subprocess.run(["pactl", "set-default-source", "ear"], env=self.environment, check=True)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+
+
 @pytest.fixture
-def virtual_microphone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """PulseAudio whose microphone hears what is played into `nowhere` -> the environment in which paplay finds it."""
+def sound_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SoundServer]:
     if not shutil.which("pulseaudio"):
         pytest.skip("pulseaudio is not installed")
     for name in ("HOME", "XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH"):
         monkeypatch.setenv(name, str(tmp_path))
     (tmp_path / ".asoundrc").write_text("pcm.!default pulse\nctl.!default pulse\n")
-    environment = {**os.environ, "PULSE_SERVER": f"unix:{tmp_path}/native"}
-    monkeypatch.setenv("PULSE_SERVER", environment["PULSE_SERVER"])
-    server = subprocess.Popen(
-        ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--disallow-exit",
-         "-L", f"module-native-protocol-unix socket={tmp_path}/native auth-anonymous=1",
-         "-L", "module-null-sink sink_name=nowhere rate=16000 channels=1",
-         "-L", "module-remap-source master=nowhere.monitor source_name=ear"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    server = SoundServer(tmp_path)
+    monkeypatch.setenv("PULSE_SERVER", server.environment["PULSE_SERVER"])
+    server.start()
     try:
-        for _ in range(100):
-            if subprocess.run(["pactl", "info"], env=environment, capture_output=True, check=False).returncode == 0:
-                break
-            time.sleep(0.05)
-        subprocess.run(["pactl", "set-default-source", "ear"], env=environment, check=True)
-        yield environment
+        yield server
     finally:
-        server.terminate()
-        server.wait(10)
+        server.stop()
+
+
+@pytest.fixture
+def virtual_microphone(sound_server: SoundServer) -> dict[str, str]:
+    return sound_server.environment

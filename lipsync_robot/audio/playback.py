@@ -8,7 +8,7 @@ import numpy as np
 
 from .clock import SampleClock
 from .mel import SAMPLE_RATE
-from .microphone import MicrophoneError, portaudio
+from .sound_card import KeptStream, SoundCardError
 
 REALIGN_S = 0.015  # sound further off its moment than this skips or waits, once
 FOLLOW_S = 1.0  # in which sound that is less off is pulled there
@@ -105,20 +105,21 @@ class Speaker:
         """device: PortAudio's name or a part of it, "" for the default."""
         self.clock = SampleClock(SAMPLE_RATE)
         self._timeline, self._starved = Timeline(), 0
-        self._stream: Any = None
-        self.silent_because = ""
+        self._stream: KeptStream | None = None
+        self.silent_because = ""  # from the beginning
+
+        def make(sounddevice: Any) -> Any:
+            return sounddevice.RawOutputStream(SAMPLE_RATE, 0, device or None, channels=1, dtype="int16", callback=self._fill)
+
         try:
-            sounddevice = portaudio()
-        except MicrophoneError as error:
-            self.silent_because = str(error)
-            return
-        try:
-            self._stream = sounddevice.RawOutputStream(
-                SAMPLE_RATE, 0, device or None, channels=1, dtype="int16", callback=self._fill
-            )
-            self._stream.start()
-        except (sounddevice.PortAudioError, ValueError) as error:
+            self._stream = KeptStream(make)
+        except SoundCardError as error:
             self.silent_because = f"no loudspeaker {device or '(default)'!r} ({error})"
+
+    @property
+    def failure(self) -> str:
+        """Why nothing is played at this moment, by a loudspeaker that there was."""
+        return self._stream.failure if self._stream else ""
 
     @property
     def underruns(self) -> int:

@@ -155,11 +155,11 @@ def loudspeakers() -> Finding:
 
 
 def _sound(name: str, kind: int, remedy: str) -> Finding:
-    from ..audio.microphone import MicrophoneError, devices
+    from ..audio.sound_card import SoundCardError, devices
 
     try:
         names = devices()[kind]
-    except MicrophoneError as error:
+    except SoundCardError as error:
         return Finding(name, "warning", *str(error).split(". ", 1))
     return Finding(name, "ok", ", ".join(names)) if names else Finding(name, "warning", "none", remedy)
 

@@ -97,8 +97,8 @@ class Driver:
         return self.connected and not self._schedule.lies_ahead(self._ticked) and self.guard.resting
 
     def at_rest(self, now: float) -> bool:
-        """Whether the servos, too, have had the time to come to neutral."""
-        return self.at_neutral and (self._sent is None or now - self._moved >= ARRIVAL_S)
+        """Whether the servos, too, have had the time to come to neutral, or are limp, and will not come there."""
+        return self._stiff is False or (self.at_neutral and (self._sent is None or now - self._moved >= ARRIVAL_S))
 
     def command(self, pose: Pose, now: float) -> bool:
         """Queues a pose for its moment -> whether it was still worth it, and a pose of this robot."""

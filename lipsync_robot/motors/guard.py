@@ -25,7 +25,7 @@ class Guard:
         self._target = neutral.copy()
         self._fresh = self._moved = now
         self._now = now
-        self._stopped = False
+        self._stopped = self._stopped_idle = False
         self.rejected = 0
 
     @property
@@ -43,8 +43,13 @@ class Guard:
 
     @property
     def idle(self) -> bool:
-        """Whether the face has been at neutral, with nothing to do, for so long that its servos need no torque."""
-        return self._idle_off_s > 0 and not self._stopped and self._now - self._moved >= self._idle_off_s
+        """Whether the face has been at neutral, with nothing to do, for so long that its servos need no torque.
+
+        An emergency stop changes nothing about it: it neither makes a face that holds still limp, nor a limp one move.
+        """
+        if self._stopped:
+            return self._stopped_idle
+        return self._idle_off_s > 0 and self._now - self._moved >= self._idle_off_s
 
     @property
     def resting(self) -> bool:
@@ -77,6 +82,7 @@ class Guard:
 
     def emergency_stop(self) -> None:
         """Freezes the motors where they are, until reset."""
+        self._stopped_idle = self.idle  # first: another thread may be at output meanwhile
         self._stopped = True
 
     def reset(self, now: float) -> None:

@@ -33,7 +33,7 @@ OF_NODE = {kind: f"{kind}s" for kind in KINDS} | {"guard_condition": "guards"}
 ROS2S_OWN = ("lifecycle_msgs", "rcl_interfaces", "type_description_interfaces")  # services that nodes have of themselves
 SELDOM_S, LATEST_S = 0.08, 0.1  # between two looks at these: where something else is waited for just then, and at the most
 LOOK_S = 0.05  # between two looks at who listens: each costs as much as handing over several messages
-FAST_NS = 20_000_000  # timers of this period, or a shorter one, are served between the hops of a chain of nodes too
+FAST_NS = 50_000_000  # timers of this period, as the motors' at rest, or a shorter one are served between a chain's hops too
 SLOW_NS = 1_000_000_000  # timers of this period, or a longer one, may come as late as what is looked at seldom
 TASKS_COME_BACK = hasattr(Executor, "_call_task_in_next_spin")  # by themselves, when they can go on: since Jazzy's rclpy 7.1.9
 TELLS_WHEN_SENT = hasattr(Subscription, "CallbackType")  # to callbacks with a second argument; Humble's rclpy has no such
@@ -78,6 +78,7 @@ class TurnExecutor(Executor):
 
     def __init__(self, **options: Any) -> None:
         self._stale, self._events_at, self._seldom_at = True, 0.0, 0.0
+        self._waited = 0.0  # when the last wait ended
         self._thread = 0  # that serves
         self._soon: deque[Callable[[], None]] = deque()
         self._inboxes: dict[str, list[Inbox]] | None = None  # by topic; None while they are gathered
@@ -104,7 +105,9 @@ class TurnExecutor(Executor):
     def spin_once(self, timeout_sec: float | None = None) -> None:
         """Waits for something to be ready, at most so long, and serves all that is, each once. Raises what callbacks raise.
 
-        What has been handed over is ready at once, and served by itself. timeout_sec: None waits forever.
+        What has been handed over is ready at once, and served by itself; but a chain that never comes to its end, because its
+        nodes are too slow for their sound, keeps nothing else from its turn for longer than LATEST_S. timeout_sec: None waits
+        forever.
         Raises ExternalShutdownException if rclpy is shut down meanwhile.
         """
         if self._is_shutdown:
@@ -117,7 +120,9 @@ class TurnExecutor(Executor):
                 self._soon.popleft()()
             for timer in self._fast:
                 _call(timer)
-            return
+            if time.monotonic() - self._waited < LATEST_S:
+                return
+            timeout_sec = 0.0
         waitables, adds = self._waitables, self._adds
         now = time.monotonic()
         if now >= self._events_at:
@@ -217,6 +222,7 @@ class TurnExecutor(Executor):
         for waitable in waitables:
             waitable.add_to_wait_set(self._set)
         self._set.wait(nanoseconds)
+        self._waited = time.monotonic()
         if not self._context.ok():
             raise ExternalShutdownException
 

@@ -1,6 +1,7 @@
 """What is said now.   microphone -> [microphone] -> audio"""
 
 import array
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,13 +30,14 @@ class MicrophoneNode(common.Configured):
         super().__init__("microphone")
         self._params = self.declare(Params)
         self._audio = self.create_publisher(Audio, "audio", common.SOUND)
-        self._priority: int | None = None  # of the thread that listens, which is not this one
+        self._priority, self._thread = 0, 0  # of the thread that listens, which is not this one
         self.microphone = Microphone(self._params.device, self._heard)
 
     def condition(self) -> Condition:
         ear = self.microphone
         figures: dict[str, float | str] = {"overruns": ear.overruns, "card_ppm": ear.clock.ppm, "relocks": ear.clock.relocks}
-        return Condition(figures=figures | {"thread priority": self._priority or 0})
+        wrong = [f"hears nothing: {ear.failure}"] if ear.failure else []
+        return Condition(wrong=wrong, figures=figures | {"thread priority": self._priority})
 
     def destroy_node(self) -> None:
         if hasattr(self, "microphone"):
@@ -43,8 +45,9 @@ class MicrophoneNode(common.Configured):
         super().destroy_node()
 
     def _heard(self, samples: np.ndarray, captured: float) -> None:
-        if self._priority is None:  # while an ordinary thread holds Python's lock and waits for a processor, so does the driver
-            self._priority = precedence.take(self._params.thread_priority)
+        if self._thread != (thread := threading.get_ident()):  # a new one, when the sound card had been away
+            # While an ordinary thread holds Python's lock and waits for a processor, so does the driver.
+            self._thread, self._priority = thread, precedence.take(self._params.thread_priority)
         message = Audio(sample_rate=SAMPLE_RATE, samples=array.array("h", samples.tobytes()))
         message.header.stamp = common.to_stamp(captured)
         self._audio.publish(message)

@@ -106,7 +106,7 @@ class MotorDriverNode(common.Managed):
         figures: dict[str, float | str] = {**ages, "missed": self.missed, "refused": driver.guard.rejected, **driver.counts}
         figures |= {key.replace("wire", "latency"): age for key, age in ages.items() if key.startswith("wire")}
         figures["thread priority"] = self._priority
-        figures["dropped"] = self.punctuality.expired + driver.guard.rejected
+        figures["dropped"] = self.punctuality.expired
         if driver.health is not None:
             warm = zip(self._robot.names, driver.health.temperature, strict=True)
             figures |= {f"temperature {name}": degrees for name, degrees in warm if np.isfinite(degrees)}
@@ -125,6 +125,9 @@ class MotorDriverNode(common.Managed):
         return DONE
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        if self.driver.guard.stopped:
+            self.get_logger().error(f"not activated: emergency stop: {HELD}")
+            return TransitionCallbackReturn.FAILURE
         self.driver.start()
         return DONE
 

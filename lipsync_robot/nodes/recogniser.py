@@ -42,8 +42,8 @@ class RecogniserNode(common.Configured):
         super().__init__("recogniser")
         params = self.declare(Params)
         self._voice = Voice(self, params.patience_s) if AVAILABLE else None
+        self.create_subscription(Audio, "audio", self._on_audio, common.SOUND)  # first: its diagnostics are those of sound
         self._void = Void(self, self._voice.forget if self._voice else lambda: None)
-        self.create_subscription(Audio, "audio", self._on_audio, common.SOUND)
 
     def condition(self) -> Condition:
         return Condition(doubtful=[] if self._voice else [MISSING])

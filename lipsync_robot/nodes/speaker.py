@@ -32,8 +32,8 @@ class SpeakerNode(common.Configured):
         self.speaker = Speaker(params.device)
         if self.speaker.silent_because:
             self.get_logger().info(f"plays nothing: {self.speaker.silent_because}")
+        self.create_subscription(Audio, "audio", self._on_audio, common.SOUND)  # first: its diagnostics are those of sound
         self._void = Void(self, self.speaker.clear)
-        self.create_subscription(Audio, "audio", self._on_audio, common.SOUND)
 
     def condition(self) -> Condition:
         why, clock = self.speaker.silent_because, self.speaker.clock
@@ -43,7 +43,11 @@ class SpeakerNode(common.Configured):
             "card_ppm": clock.ppm,
             "relocks": clock.relocks,
         }
-        return Condition(doubtful=[f"plays nothing: {why}"] if why else [], figures={} if why else counts)
+        return Condition(
+            wrong=[f"plays nothing: {self.speaker.failure}"] if self.speaker.failure else [],
+            doubtful=[f"plays nothing: {why}"] if why else [],
+            figures={} if why else counts,
+        )
 
     def destroy_node(self) -> None:
         if hasattr(self, "speaker"):

@@ -335,6 +335,21 @@ def test_torque_is_not_brought_back_by_starting_anew(driver: Driver, servos: Ser
     assert not servos.stiff
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_an_emergency_stop_leaves_a_limp_face_limp(driver: Driver, servos: Servos, robot: Robot, lost: bool) -> None:
+    rested = robot.idle_off_s + 1.0
+    run(driver, 0.0, rested)
+    servos.stand, servos.lost, count = robot.targets(OPEN), lost, len(servos.wire)  # a hand has moved it meanwhile
+    driver.guard.emergency_stop()
+    driver.guard.emergency_stop()
+    run(driver, rested, rested + 1.0)
+    assert not servos.stiff
+    assert len(servos.wire) == count
+    driver.guard.reset(rested + 1.0)
+    run(driver, rested + 1.0, rested + 2.0)
+    assert servos.stiff
+
+
 def test_in_an_emergency_stop_torque_comes_back_where_the_face_was_frozen(driver: Driver, servos: Servos) -> None:
     run(driver, 0.0, 1.0, OPEN)
     driver.guard.emergency_stop()

@@ -199,6 +199,19 @@ def test_a_chain_of_messages_that_never_ends_holds_up_no_fast_timer(served: Serv
     served.until(lambda: len(calls) >= 5)
 
 
+def test_a_chain_that_is_too_slow_for_its_messages_holds_up_neither_a_service_nor_a_timer(served: Served) -> None:
+    ticks: list[float] = []
+    say = served.says("round")
+    served.node.create_subscription(Int32, "round", say, 10)
+    served.node.create_timer(0.2, lambda: ticks.append(monotonic()))
+    served.node.create_service(Trigger, "ask", lambda _, answer: Trigger.Response(message="yes"))
+    asking = served.node.create_client(Trigger, "ask")
+    served.until(asking.service_is_ready)
+    say(Int32())
+    answer = asking.call_async(Trigger.Request())
+    served.until(lambda: answer.done() and len(ticks) >= 3)
+
+
 def test_a_service_and_a_slow_timer_have_their_turn_however_often_something_else_is_ready(served: Served) -> None:
     served.node.create_timer(0.001, lambda: None)
     ticks: list[float] = []

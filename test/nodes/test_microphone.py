@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lipsync_robot.msg import Audio
 
 from lipsync_robot.nodes import common
@@ -32,3 +33,25 @@ def test_hears_what_is_played_with_stamps_in_step_with_the_samples(virtual_micro
     first = int(np.flatnonzero(np.abs(samples) > 1000)[0]) + RATE // 2
     spectrum = np.abs(np.fft.rfft(samples[first : first + RATE]))
     assert spectrum.argmax() == pytest.approx(500, abs=3)  # Hz
+
+
+def test_a_sound_card_that_goes_away_is_told_of_and_taken_up_again(sound_server, ear, start) -> None:
+    heard = ear.hear(Audio, "audio", common.SOUND)
+    diagnoses = ear.hear(DiagnosticArray, "/diagnostics")
+
+    def both_say(text: str, level: bytes) -> bool:
+        def said() -> bool:
+            told = [each for message in diagnoses[-4:] for each in message.status]
+            return {each.name for each in told if text in each.message and each.level == level} == {"/microphone", "/speaker"}
+
+        return ear.until(said)
+
+    start("microphone", "-p", "microphone:device:=pulse")
+    start("speaker", "-p", "speaker:device:=pulse")
+    assert ear.until(lambda: heard)
+    sound_server.stop()
+    assert both_say("its sound card has gone away", DiagnosticStatus.ERROR)
+    sound_server.start()
+    assert both_say("working", DiagnosticStatus.OK)
+    count = len(heard)
+    assert ear.until(lambda: len(heard) > count + 50)

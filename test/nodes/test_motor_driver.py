@@ -130,6 +130,10 @@ def test_the_whole_life_of_a_managed_node(driven: Driven, start: Callable, robot
     assert driven.comes_home()
     assert driven.state() == "inactive"
     driven.sent.clear()
+    assert driven.ask(Trigger, "motor/emergency_stop").success
+    assert not driven.change(Transition.TRANSITION_ACTIVATE)
+    assert driven.state() == "inactive"
+    assert driven.ask(Trigger, "motor/reset").success
     driven.open_jaw(0.9)
     assert driven.change(Transition.TRANSITION_CLEANUP)
     assert driven.change(Transition.TRANSITION_CONFIGURE)
