@@ -8,6 +8,7 @@ from .files import FULL_SCALE
 from .mel import HOP, SAMPLE_RATE
 
 HOP_S = HOP / SAMPLE_RATE
+HELD_UP_S = 0.2  # who was stopped for longer, or whose clock was set, goes on where they were: no sound is skipped
 EARLY_S = 0.0002  # or a timer of the same rhythm would find a block just due at one time and not yet at the next
 
 
@@ -17,6 +18,7 @@ class Pace:
     def __init__(self) -> None:
         self._began: float | None = None
         self._passed = 0  # blocks
+        self._asked: float | None = None  # s, when it was asked last what is due
 
     @property
     def next(self) -> float | None:
@@ -25,13 +27,16 @@ class Pace:
 
     def start(self, moment: float) -> None:
         """The next block begins at moment (s), less EARLY_S."""
-        self._began, self._passed = moment - EARLY_S, 0
+        self._began, self._passed, self._asked = moment - EARLY_S, 0, None
 
     def stop(self) -> None:
         self._began = None
 
     def due(self, now: float) -> Iterator[float]:
         """The moments of the blocks that are due by now (s), each counted as spoken once it was taken."""
+        if self.next is not None and self._asked is not None and abs(now - self._asked) > HELD_UP_S:
+            self.start(now)
+        self._asked = now
         while (moment := self.next) is not None and now >= moment + HOP_S:
             self._passed += 1
             yield moment

@@ -45,6 +45,8 @@ class Speech:
 
     def __init__(self, template: str, text: str) -> None:
         self._template, self._text = template, text.replace("\0", " ")
+        if self._text.startswith("-"):  # "-5 degrees" is no option of the program
+            self._text = f" {self._text}"
         self._lock = threading.Lock()
         self._closed = False
         self._process: subprocess.Popen | None = None

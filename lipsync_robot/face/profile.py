@@ -63,9 +63,12 @@ class Stranger:
     def __init__(self) -> None:
         self._noted: list[np.ndarray] = []
         self._seen = -np.inf  # s, when
+        self._static = np.full((POINTS, 3), np.nan, np.float32)
 
     def __call__(self, face: np.ndarray, moment: float) -> HumanFace:
-        """face (468, 3) cm at a moment in s -> what is known by then."""
+        """face (468, 3) cm at a moment in s -> what is known by then. What is not finite is no face to learn from."""
+        if not np.isfinite(face).all():
+            return HumanFace(self._static, UNKNOWN)
         passed, self._seen = moment - self._seen, moment
         if not 0 <= passed <= GONE_S:
             self._noted, self._every, self._at = [], NOTED_S, -np.inf

@@ -155,6 +155,8 @@ class Dynamixel:
             problem = "has a time-based profile. Set its drive mode to velocity-based"
         elif mode == table.SINGLE_TURN and not low <= min(motor.ends) <= max(motor.ends) <= high:
             problem = f"keeps itself to {low}..{high} ticks, less than its range here. Widen its position limits"
+        elif table.VELOCITY_LIMIT.read(data, SETTINGS.address) == 0:
+            problem = "has a velocity limit of 0, which as a profile is none. Set one"
         else:
             return data
         raise BusError(f"{self._name}: {_label(motor)} {problem}, with Dynamixel Wizard.")

@@ -93,11 +93,9 @@ def set_targets(robot: Robot, quarters: Sequence[int]) -> bytes:
 
 
 def set_limits(robot: Robot, motor: Motor) -> bytes:
-    """Tells the board how fast, and where the robot says so how sharply, it may move a motor."""
-    limits = packet(robot, SET_SPEED, motor.channel, *low_high(speed_limit(motor)))
-    if motor.max_acceleration > 0:
-        limits += packet(robot, SET_ACCELERATION, motor.channel, *low_high(acceleration_limit(motor)))
-    return limits
+    """Tells the board how fast and how sharply it may move a motor, whatever it was told before."""
+    speed = packet(robot, SET_SPEED, motor.channel, *low_high(speed_limit(motor)))
+    return speed + packet(robot, SET_ACCELERATION, motor.channel, *low_high(acceleration_limit(motor)))
 
 
 def speed_limit(motor: Motor) -> int:

@@ -24,7 +24,7 @@ class Punctuality:
 
     def sent(self, stamp: float, age_s: float, late_s: float) -> None:
         """A pose has been written, so long after its stamp and after it was due; only its first time counts."""
-        if stamp <= self._last_stamp:
+        if stamp == self._last_stamp:
             return
         self._last_stamp = stamp
         self._age[self.poses % REMEMBERED] = age_s

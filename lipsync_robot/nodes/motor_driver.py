@@ -61,6 +61,7 @@ class MotorDriverNode(common.Managed):
         self.driver = Driver(self._robot, lambda: buses.open_bus(self._robot, port), time.monotonic())
         self.punctuality = Punctuality(self._params.deadline_s)
         self._claim = common.only_one(self)
+        self._stop = EmergencyStop(self, self.driver.guard.emergency_stop)
         self._said, self._ticked = "", 0.0
         self._came = self._next = 0.0  # when the last command that was sent at once came, and when another may
         self._told: Health | None = None
@@ -70,7 +71,6 @@ class MotorDriverNode(common.Managed):
         self.create_subscription(MotorCommand, "motor/command", self._on_command, common.MOTION)
         self._timer = self.create_timer(1 / self._params.rate_hz, self._on_time)
         self._timer.cancel()  # until it is configured
-        self._stop = EmergencyStop(self, self.driver.guard.emergency_stop)
         self._offer("reset", lambda driver: driver.guard.reset(time.monotonic()))
         self._offer("go_home", lambda _: self._go_home_at_once())
         self._offer("reboot", lambda driver: driver.reboot())

@@ -28,7 +28,6 @@ from .common import parameter
 
 TAIL_S = 0.6  # of silence after the last sound, in which the mouth closes
 SILENCE = np.zeros(HOP, np.int16)
-HELD_UP_S = 0.2  # a process that was stopped for longer, or whose clock was set, goes on where it was: no sound is skipped
 SETTLED_S = 0.5  # after everybody listens: two ends of a topic do not find each other in the same instant
 FEEDBACK_S = 0.1
 LAST_S = 0.5  # in which the last results reach those who wait for them: DDS throws away what a node that has gone sent last
@@ -196,8 +195,6 @@ class SayNode(common.Configured):
 
     def _speak(self, now: float) -> None:
         """Publishes what is due."""
-        if self._pace.next is not None and abs(now - self._pace.next) > HELD_UP_S:
-            self._pace.start(now)
         for moment in self._pace.due(now):
             request = self._requests[0] if self._requests else None
             block = request.feed.take() if request and request.feed else None

@@ -5,7 +5,7 @@ import numpy as np
 from ..face.landmarks import LOWER_LID_LEFT, LOWER_LID_RIGHT, UPPER_LID_LEFT, UPPER_LID_RIGHT
 
 MEAN_PAUSE_S = 5.0
-SHORTEST_PAUSE_S = 1.5
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 1.5, 30.0
 CLOSING_S, CLOSED_S, OPENING_S = 0.08, 0.04, 0.16
 UPPER = UPPER_LID_RIGHT + UPPER_LID_LEFT
 LOWER = LOWER_LID_RIGHT + LOWER_LID_LEFT
@@ -19,8 +19,8 @@ class Blinks:
         self._next: float | None = None
 
     def __call__(self, face: np.ndarray, moment: float) -> np.ndarray:
-        """face (468, 3) cm, moment in s, never decreasing -> the face with its lids as far closed as they are then."""
-        if self._next is None:
+        """face (468, 3) cm, moment in s -> the face with its lids as far closed as they are then."""
+        if self._next is None or self._next - moment > LONGEST_PAUSE_S:  # later than any pause ends: the clock was set back
             self._next = moment + self._pause()
         since = moment - self._next
         if since <= 0:
@@ -35,4 +35,4 @@ class Blinks:
         return blinking
 
     def _pause(self) -> float:
-        return SHORTEST_PAUSE_S + float(self._random.exponential(MEAN_PAUSE_S - SHORTEST_PAUSE_S))
+        return min(LONGEST_PAUSE_S, SHORTEST_PAUSE_S + float(self._random.exponential(MEAN_PAUSE_S - SHORTEST_PAUSE_S)))

@@ -1,4 +1,4 @@
-"""What `say` is made of: pace, feed, chunks, pipes, programs that speak. No clock but the one that is passed in."""
+"""What `say` is made of: feed, chunks, pipes, programs that speak. No clock but the one that is passed in."""
 
 import io
 import os
@@ -18,21 +18,7 @@ from lipsync_robot.audio import files, tts
 from lipsync_robot.audio.chunks import LONGEST_S, ChunkError, Chunks
 from lipsync_robot.audio.feed import AHEAD_S, Feed
 from lipsync_robot.audio.mel import HOP, SAMPLE_RATE
-from lipsync_robot.audio.pacing import EARLY_S, HOP_S, Pace, blocks
-
-
-@given(st.lists(st.floats(0, 0.5), max_size=30))
-def test_every_block_is_due_once_when_its_last_sample_was_spoken(waits: list[float]) -> None:
-    pace, now, moments = Pace(), 100.0, []
-    pace.start(now)
-    for wait in waits:
-        now += wait
-        moments += [(moment, now) for moment in pace.due(now)]
-    assert [moment for moment, _ in moments] == pytest.approx([100 - EARLY_S + i * HOP_S for i in range(len(moments))])
-    assert all(moment + HOP_S <= told + 1e-9 for moment, told in moments)
-    assert pace.next is not None and now < pace.next + HOP_S + 1e-9
-    pace.stop()
-    assert list(pace.due(now + 10)) == []
+from lipsync_robot.audio.pacing import HOP_S, blocks
 
 
 @given(st.lists(st.integers(0, 1000), max_size=20))
@@ -181,6 +167,8 @@ def test_a_program_reads_a_text_or_takes_it_and_nothing_in_it_is_a_command(tmp_p
         assert len(np.concatenate(list(tts.Speech(program + argument, text)))) == 500
         assert (tmp_path / "said").read_text() == text.replace("\0", " ")
     assert not (tmp_path / "danger").exists()
+    list(tts.Speech(speaks(tmp_path, f'printf "%s" "$1" > {tmp_path}/said; cat {tmp_path}/one.wav') + " {text}", "-5 degrees"))
+    assert (tmp_path / "said").read_text() == " -5 degrees"  # which no program takes for an option
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,16 @@ def test_what_is_known_of_a_stranger_never_jumps(speaking: np.ndarray) -> None:
         last = known
 
 
+def test_of_a_face_that_is_none_nothing_is_learned(speaking: np.ndarray) -> None:
+    stranger, undisturbed = Stranger(), Stranger()
+    nowhere = np.full((468, 3), np.nan)
+    assert np.isnan(stranger(nowhere, 0.0).static).all()
+    for k, face in enumerate(speaking):
+        stranger(nowhere if k % 2 else np.where(np.arange(468)[:, None] == 14, np.nan, face), k / 25)
+        known = stranger(face, k / 25).static
+        assert_allclose(known, undisturbed(face, k / 25).static)
+
+
 def test_after_an_absence_it_is_somebody_else(speaking: np.ndarray) -> None:
     stranger = Stranger()
     for k in range(50):

@@ -219,6 +219,7 @@ def test_a_baud_that_no_servo_has_is_refused_and_the_possible_ones_named(line: L
         (table.OPERATING_MODE, 1, "is in operating mode 1, which takes no positions. Set it to 3"),
         (table.DRIVE_MODE, 4, "has a time-based profile"),
         (table.MAX_POSITION_LIMIT, 2500, r"keeps itself to 0..2500 ticks, less than its range"),
+        (table.VELOCITY_LIMIT, 0, "has a velocity limit of 0"),
     ],
 )
 def test_a_servo_that_is_set_to_something_else_is_named(

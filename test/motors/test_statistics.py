@@ -17,6 +17,14 @@ def test_ages_count_from_the_stamp_and_a_pose_counts_once() -> None:
     assert (summary["late"], punctuality.missed(pending=0)) == (0, 0)
 
 
+def test_poses_count_on_after_the_clock_was_set_back() -> None:
+    punctuality = Punctuality(deadline_s=0.01)
+    for stamp in (100.0, 100.02, 40.0, 40.02):
+        punctuality.arrived(age_s=0.065)
+        punctuality.sent(stamp, age_s=0.085, late_s=0.0)
+    assert punctuality.missed(pending=0) == 0
+
+
 def test_a_pose_sent_after_its_deadline_is_missed() -> None:
     punctuality = Punctuality(deadline_s=0.01)
     punctuality.arrived(age_s=0.07)

@@ -13,6 +13,8 @@ from vision.acting import SMILE, Move, acted
 
 from lipsync_robot.face.landmarks import POINTS, aperture, mouth_width
 from lipsync_robot.nodes import common, images
+from lipsync_robot.nodes.executor import new_executor
+from lipsync_robot.nodes.witness import WitnessNode
 
 SMALL = "camera:width:=320"  # between processes, over UDP, a best-effort picture of 0.9 MB loses a fragment too often
 CHAIN = ("twin", "motor_driver", "inverse_model", "retarget", "face_landmarks")
@@ -161,3 +163,23 @@ def test_a_camera_that_is_not_there_yet_is_waited_for(watching) -> None:
     assert process.poll() is None
     process.terminate()
     assert process.wait(60) == 0
+
+
+def test_a_picture_that_cannot_be_kept_spoils_no_other(ear, picture: np.ndarray) -> None:
+    small = picture[::4, ::4]
+    witness, executor = WitnessNode(), new_executor()
+    executor.add_node(witness)
+    sent = ear.node.create_publisher(Image, "camera/image", common.IMAGE)
+    unknown, good = (images.to_message(small, 1.0) for _ in range(2))
+    unknown.encoding = "nonsense"
+    give_up = time.monotonic() + 60
+    while len(witness.moments) < 2:
+        assert time.monotonic() < give_up
+        for message in (unknown, good):
+            sent.publish(message)
+            executor.spin_once(0.1)
+    kept = list(witness.pictures())
+    executor.shutdown()
+    witness.destroy_node()
+    assert len(kept) == len(witness.moments)
+    assert all(np.abs(each.astype(int) - small).mean() < 5 for each in kept)

@@ -25,6 +25,16 @@ def test_a_blink_moves_the_upper_lids_only() -> None:
     assert set(np.flatnonzero(moved)) == {*UPPER_LID_RIGHT, *UPPER_LID_LEFT}
 
 
+def test_a_clock_that_is_set_back_ends_no_blinking() -> None:
+    blinks = Blinks(seed=0)
+    for moment in (*MOMENTS, *MOMENTS):
+        face = blinks(CANONICAL.vertices, moment)
+        if moment == 0:
+            blinked = 0
+        blinked += face is not CANONICAL.vertices
+    assert blinked > 100
+
+
 def test_the_same_seed_blinks_alike() -> None:
     a, b, c = (Blinks(seed) for seed in (1, 1, 2))
     faces = [[blinks(CANONICAL.vertices, moment).sum() for moment in MOMENTS[:3000]] for blinks in (a, b, c)]
