@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,11 +17,11 @@ from ..errors import BadInputError
 
 GRADIENT_NORM = 1.0  # seed 001, section 2.4.2
 Precision = Literal["bf16-mixed", "32-true"]
-BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}  # what Linux calls it on x86 and on ARM
+MATRICES = "amx_bf16"  # what Linux calls a processor's own multiplication of matrices of bfloat16
 
 
 def one_cycle(module: lightning.LightningModule, learning_rate: float) -> OptimizerLRSchedulerConfig:
-    """Adam (0.9, 0.999) as seed 001, under a one-cycle schedule over the whole run."""
+    """Adam as seed 001, under a one-cycle schedule of learning rate and momentum over the whole run."""
     optimizer = torch.optim.Adam(module.parameters(), learning_rate, betas=(0.9, 0.999))
     steps = int(module.trainer.estimated_stepping_batches)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps, pct_start=0.1)
@@ -50,36 +51,71 @@ def run(
         devices=1,  # what comes after, the export, is not made to be run by several processes
         precision=precision or fastest(),
         gradient_clip_val=GRADIENT_NORM,
-        callbacks=[best, stop, LearningRateMonitor(), RichProgressBar(console_kwargs={"stderr": True})],
+        callbacks=[best, stop, Chance(), LearningRateMonitor(), RichProgressBar(console_kwargs={"stderr": True})],
         logger=TensorBoardLogger(str(output), name="", version=""),
         log_every_n_steps=10,
         enable_model_summary=False,
+        num_sanity_val_steps=0,  # each counts as all of the validation
     )
     last = output / "last.ckpt"
-    trainer.fit(module, training, validation, ckpt_path=str(last) if resume and last.exists() else None)
-    state = torch.load(best.best_model_path, weights_only=False, map_location="cpu")["state_dict"]
-    module.load_state_dict(state)
-    assert best.best_model_score is not None
-    return float(best.best_model_score)
+    try:
+        trainer.fit(module, training, validation, ckpt_path=str(last) if resume and last.exists() else None)
+    except SystemExit:  # which Lightning makes of Ctrl-C
+        whole = f"{trainer.current_epoch} of {epochs} epochs are whole; --resume goes on from there"
+        print(f" stopped: {whole if last.exists() else 'before the first epoch was whole'}", file=sys.stderr)
+        raise KeyboardInterrupt from None
+    kept = torch.load(output / "best.ckpt", weights_only=False, map_location="cpu")
+    module.load_state_dict(kept["state_dict"])
+    (score,) = (each["best_model_score"] for name, each in kept["callbacks"].items() if name.startswith("ModelCheckpoint"))
+    return float(score)
+
+
+class Chance(lightning.Callback):
+    """Has a run that goes on draw what it would have drawn: not again what it began with."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, Any] | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"processor": torch.get_rng_state(), "gpus": torch.cuda.get_rng_state_all()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._before = state_dict
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        if self._before:
+            torch.set_rng_state(self._before["processor"].cpu())
+            if len(self._before["gpus"]) == torch.cuda.device_count():
+                torch.cuda.set_rng_state_all([state.cpu() for state in self._before["gpus"]])
+            self._before = None
+            batches = trainer.fit_loop._data_fetcher
+            assert batches is not None
+            iter(batches)  # anew: the samplers have drawn already, by chance as it stood
 
 
 def fastest(processor: Path = Path("/proc/cpuinfo")) -> Precision:
-    """bfloat16 halves the time of recurrent layers where there is any; where it is imitated it takes six times as long."""
+    """bfloat16 on what multiplies matrices of it. With AVX-512's bfloat16 alone, recurrent layers take half as long again as in
+    float32; where it is imitated, six times as long."""
     if torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-    return "bf16-mixed" if processor.is_file() and BFLOAT16 & set(processor.read_text().split()) else "32-true"
+    return "bf16-mixed" if processor.is_file() and MATRICES in processor.read_text().split() else "32-true"
 
 
 def begin(run: Path, settings: dict[str, Any], resume: bool) -> None:
-    """Notes what a run is trained with. Raises BadInputError where it would go on with other settings than it began with."""
+    """Notes what a run is trained with. Raises BadInputError where another one would be lost, or go on with other settings."""
     noted = run / "settings.json"
-    others = noted.exists() and json.loads(noted.read_text()) != settings
-    if resume and others:
-        raise BadInputError(f"{run}: was begun with other settings, which {noted} holds. Name another --output, or start anew.")
+    settings = json.loads(json.dumps(settings))
+    if resume and noted.exists():
+        before = json.loads(noted.read_text())
+        for key in {**before, **settings}:
+            if before.get(key) != settings.get(key):
+                raise BadInputError(
+                    f"{run}: was begun with {key} {before.get(key)!r}, now it is {settings.get(key)!r}. "
+                    "Give the same settings to go on, or another --output."
+                )
+    elif any(run.glob("*.ckpt")) or (run / "network.pt").exists():
+        raise BadInputError(f"{run}: holds a training already. --resume goes on with it; name another --output for a new one.")
     run.mkdir(parents=True, exist_ok=True)
-    if others:
-        for left in run.glob("*.ckpt"):  # the next --resume must not go on from these
-            left.unlink()
     noted.write_text(json.dumps(settings, indent=2))
 
 

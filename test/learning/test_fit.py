@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import lightning
 import pytest
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch.utils.data import DataLoader
 
 from lipsync_robot.errors import BadInputError
 from lipsync_robot.learning import fit
@@ -13,23 +16,81 @@ from lipsync_robot.learning import fit
 @pytest.mark.parametrize(
     ("flags", "precision"),
     [
-        ("flags\t\t: fpu avx2 avx512f avx512_bf16", "bf16-mixed"),
-        ("Features\t: fp asimd bf16 i8mm", "bf16-mixed"),
-        ("flags\t\t: fpu avx2 avx512f", "32-true"),  # which computes bfloat16 too, six times as slowly
+        ("flags\t\t: fpu avx2 avx512f avx512_bf16 amx_bf16", "bf16-mixed"),
+        ("flags\t\t: fpu avx2 avx512f avx512_bf16", "32-true"),  # which computes bfloat16 too, half as slowly again
+        ("flags\t\t: fpu avx2 avx512f", "32-true"),
     ],
 )
-def test_bfloat16_is_for_processors_that_have_it(tmp_path: Path, flags: str, precision: str) -> None:
+def test_bfloat16_is_for_processors_that_multiply_matrices_of_it(tmp_path: Path, flags: str, precision: str) -> None:
     (tmp_path / "cpuinfo").write_text(flags)
     assert fit.fastest(tmp_path / "cpuinfo") == precision
     assert fit.fastest(tmp_path / "elsewhere") == "32-true"
 
 
-def test_a_run_goes_on_only_from_what_was_trained_with_its_settings(tmp_path: Path) -> None:
-    fit.begin(tmp_path, {"seed": 0}, resume=False)
+def test_a_run_goes_on_only_with_its_settings_and_is_not_trained_over(tmp_path: Path) -> None:
+    fit.begin(tmp_path, {"seed": 0, "sizes": (1, 2)}, resume=False)
+    fit.begin(tmp_path, {"seed": 0, "sizes": (1, 3)}, resume=False)  # nothing was trained yet
     (tmp_path / "last.ckpt").touch()
-    with pytest.raises(BadInputError, match="was begun with other settings"):
-        fit.begin(tmp_path, {"seed": 1}, resume=True)
-    fit.begin(tmp_path, {"seed": 0}, resume=True)
+    with pytest.raises(BadInputError, match="was begun with seed 0, now it is 1"):
+        fit.begin(tmp_path, {"seed": 1, "sizes": (1, 3)}, resume=True)
+    fit.begin(tmp_path, {"seed": 0, "sizes": (1, 3)}, resume=True)
+    with pytest.raises(BadInputError, match="holds a training already"):
+        fit.begin(tmp_path, {"seed": 1}, resume=False)
     assert (tmp_path / "last.ckpt").exists()
-    fit.begin(tmp_path, {"seed": 1}, resume=False)
-    assert not (tmp_path / "last.ckpt").exists()
+
+
+class Line(lightning.LightningModule):
+    """Learns one number from numbers drawn by chance; its figure is told, and best where a test wants it."""
+
+    def __init__(self, figures: list[float], stop_after: int | None) -> None:
+        """stop_after: epochs, after which somebody presses Ctrl-C."""
+        super().__init__()
+        self.number, self._figures, self._stop_after = torch.nn.Parameter(torch.zeros(())), figures, stop_after
+        self.seen: list[list[float]] = []
+
+    def on_train_epoch_start(self) -> None:
+        if self.current_epoch == self._stop_after:
+            raise KeyboardInterrupt
+        self.seen.append([])
+
+    def training_step(self, batch: torch.Tensor, _: int) -> torch.Tensor:
+        drawn = batch + torch.rand(len(batch), 1)
+        self.seen[-1] += drawn.flatten().tolist()
+        return (self.number - drawn).square().mean()
+
+    def validation_step(self, batch: torch.Tensor, _: int) -> None:
+        self.log("figure", self._figures[self.current_epoch])
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        return fit.one_cycle(self, 0.1)
+
+
+def trained(output: Path, figures: list[float], resume: bool = False, stop_after: int | None = None) -> Line:
+    lightning.seed_everything(0)
+    module = Line(figures, stop_after)
+    numbers = torch.arange(8.0)[:, None]
+    loader: DataLoader = DataLoader(numbers, 2, shuffle=True)  # type: ignore[arg-type]
+    once: DataLoader = DataLoader([0])  # type: ignore[arg-type]
+    fit.run(module, loader, once, output, len(figures), "figure", resume=resume, precision="32-true")
+    return module
+
+
+def test_a_run_that_was_interrupted_ends_as_one_that_was_not_wherever_it_lies_by_then(tmp_path: Path, capsys) -> None:
+    figures = [0.5, 0.4, 0.3, 0.2]
+    straight = trained(tmp_path / "straight", figures)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "here", figures, stop_after=2)
+    assert "2 of 4 epochs are whole; --resume goes on" in capsys.readouterr().err
+    (tmp_path / "here").rename(tmp_path / "there")
+    resumed = trained(tmp_path / "there", figures, resume=True)
+    assert resumed.seen == straight.seen[2:]
+    assert resumed.number == straight.number
+
+
+def test_the_best_epoch_is_kept_and_not_the_last(tmp_path: Path) -> None:
+    figures = [0.5, 0.1, 0.3, 0.2]
+    best = trained(tmp_path / "best", figures)
+    last = trained(tmp_path / "last", sorted(figures, reverse=True))
+    assert best.seen == last.seen
+    assert best.number != last.number
+    assert trained(tmp_path / "best", figures, resume=True).number == best.number  # it is over: nothing is trained
