@@ -16,6 +16,8 @@ from .errors import BadInputError
 T = TypeVar("T")
 EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")  # 1e-3 is text in YAML 1.1, and 1.0e3 too
 
+PARAMETERS = "ros__parameters"
+
 
 class SettingsError(BadInputError):
     """A settings file cannot be used as it is."""
@@ -54,6 +56,27 @@ def _parsed(text: str, where: str) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise SettingsError(f"{where}: not valid YAML: {' '.join(str(error).split())}.") from error
+
+
+def check_nodes(path: Path, known: typing.Collection[str]) -> None:
+    """Proves a file of ROS parameters, of nodes that are known by their names, in words that rclpy does not have: what it does
+    not know it passes over. Raises SettingsError."""
+    content = read(path)
+    if content is None:
+        return
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path}: holds no settings of nodes, but {content!r}. Begin with a copy of config/speak.yaml.")
+    for section, held in content.items():
+        node = str(section).rsplit("/", 1)[-1]
+        if node not in known and node.strip("*"):
+            raise SettingsError(f"{path}: there is no node {node!r}. {suggestion(node, known)}")
+        if not isinstance(held, dict) or set(held) != {PARAMETERS} or not isinstance(held[PARAMETERS], dict):
+            raise SettingsError(
+                f"{path}: {section}: must hold {PARAMETERS} and nothing else, and under it the node's settings."
+            )
+        for key, value in held[PARAMETERS].items():
+            if value is None:
+                raise SettingsError(f"{path}: {section}: {key} has no value. Give it one, or take its line out.")
 
 
 def build(cls: type[T], content: Any, where: str) -> T:

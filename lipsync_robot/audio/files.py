@@ -16,6 +16,7 @@ from .mel import SAMPLE_RATE
 
 FULL_SCALE = 32768.0  # int16's
 RIFF = b"RIFF"  # how a WAV begins
+COMPRESSED = (b"ID3", b"OggS", b"fLaC")  # how other files of sound do
 PIPE_BYTES = 4096  # that are read at a time
 ENDLESS = 1 << 62  # bytes
 
@@ -94,6 +95,8 @@ def decode_pipe(source: IO[bytes], name: str, rate: int | None = None) -> Iterat
         waiting = b""
     elif rate is None:
         raise AudioFileError(f"{name}: what it writes is no WAV.")
+    elif waiting.startswith(COMPRESSED):
+        raise AudioFileError(f"{name}: this is a compressed file, not samples. Name it with --file, or let FFmpeg decode it.")
     resample, width = Resampler(), 2 * channels
     while data := source.read(min(PIPE_BYTES, left)):
         waiting, left = waiting + data, left - len(data)

@@ -40,11 +40,20 @@ def main() -> None:
     except Exception as error:
         if hasattr(error, "format_message"):  # click's own: a wrong option or argument, or none, when its help was printed
             if wrong := error.format_message():
-                _say(f"{wrong} See lipsync-robot --help.")
+                verb = getattr(getattr(error, "ctx", None), "command_path", "lipsync-robot")
+                _say(f"{wrong} See {verb} --help.")
             sys.exit(2)
+        if isinstance(error, OSError) and error.filename and error.strerror:  # the user's disk and folders, not ours
+            logging.exception("failed")
+            _say(f"{os.fsdecode(error.filename)}: {error.strerror}.")
+            sys.exit(1)
         logging.exception("failed")
         _say(f"failed: {error!r}. This is a fault of lipsync-robot itself; {log}.")
         sys.exit(1)
+    finally:
+        if signal.getsignal(signal.SIGINT) is _interrupt:  # no longer: Python gives up the alarm's handler before it ends
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _only_one_ros() -> None:

@@ -72,7 +72,7 @@ def neutral(
       lipsync-robot calibrate neutral --video me.mp4 --rest-only --output me.npz
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    room_for(output)
+    room_for(output, reads=[video])
     if video is not None and camera is None:
         from ..vision.video import frames
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from ..errors import BadInputError
 from ..face.landmarks import CANONICAL
 from ..resources import resource
+from .files import mp4, room_for
 
 if TYPE_CHECKING:
     from ..learning.clips import Clips
@@ -60,9 +61,7 @@ def audio2landmark(
     """Scores the models as they run, hop by hop through ONNX Runtime, against the true faces of a split."""
     if (train_corpus is None) != (train_prepared is None):
         raise BadInputError("--train-data and --train-prepared belong together: give both, or neither.")
-    written = [path for path in (picture, video) if path]
-    for path in written:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    written = room_for(picture, mp4(video))
     from ..learning import evaluation
     from ..learning.clips import load_split
     from ..learning.corpus import table
@@ -138,8 +137,7 @@ def lookahead(
     from ..learning import comparisons, drawing
     from ..learning.audio2landmark import Audio2LandmarkConfig
 
-    if picture:
-        picture.parent.mkdir(parents=True, exist_ok=True)
+    room_for(picture)
     try:
         hops = sorted({max(0, round(float(text) / 20) - 1) for text in milliseconds.split(",")})
     except ValueError:

@@ -13,7 +13,7 @@ from ..errors import BadInputError
 from ..motors import description
 from ..resources import resource
 from .evaluate import Corpus, Json, Prepared, Split, clips_of, figure, figure_table, wide_console
-from .files import room_for
+from .files import mp4, room_for
 from .robots import TWIN, robot_file
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def robot(
     from ..motors.inverse import InverseModel
     from ..vision.facemesh import FaceMesh, SteadyLook
 
-    written = room_for(picture, video)
+    written = room_for(picture, mp4(video))
     described = description.load(robot_file(TWIN))
     reach = RobotFace.load(face or resource(FACE))
 

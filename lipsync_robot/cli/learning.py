@@ -11,6 +11,7 @@ from rich.markup import escape
 from .. import settings
 from ..errors import BadInputError
 from ..resources import resource
+from .files import to_write
 
 train = typer.Typer(
     help="Training data to networks, and to the ONNX models that the robot runs.", no_args_is_help=True, add_completion=False
@@ -20,7 +21,7 @@ Precision = Literal["fp32", "fp16", "int8", "int4"]
 Output = Annotated[Path, typer.Option(help="Where to write.")]
 Changes = Annotated[list[str] | None, typer.Argument(help="Settings to change, such as seed=1 epochs=2.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in OUTPUT.")]
-Model = Annotated[Path, typer.Option(dir_okay=False, help="The ONNX model to write.")]
+Model = Annotated[Path, typer.Option(dir_okay=False, callback=to_write, help="The ONNX model to write.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
 
 
@@ -46,7 +47,10 @@ def train_audio2landmark(
     ),
     output: Output = Path("runs/audio2landmark"),
     model: Annotated[
-        Path, typer.Option(dir_okay=False, help="The ONNX model to write; apc.onnx and an int4 one of both go beside it.")
+        Path,
+        typer.Option(
+            dir_okay=False, callback=to_write, help="The ONNX model to write; apc.onnx and an int4 one of both go beside it."
+        ),
     ] = Path("models/audio2landmark.onnx"),
     human_face: Annotated[Path, typer.Option(help="The face at rest that it speaks with, to write.")] = Path(
         "models/human_face.npz"
@@ -101,7 +105,9 @@ def train_mapping(
         list[Path], typer.Option("--data", help="The corpus of each, in the same order: its table says who is in `train`.")
     ],
     babbled: Annotated[Path, typer.Option("--babble", help="The folder that `lipsync-robot babble` filled.")],
-    output: Annotated[Path, typer.Option(dir_okay=False, help="The weights to write.")] = Path("models/twin_mapping.npz"),
+    output: Annotated[Path, typer.Option(dir_okay=False, callback=to_write, help="The weights to write.")] = Path(
+        "models/twin_mapping.npz"
+    ),
     config: Annotated[Path | None, typer.Option(help="Settings; config/train/mapping.yaml if left out.")] = None,
     json_output: Json = False,
 ) -> None:
@@ -157,7 +163,7 @@ def adapt(
     data: Annotated[
         Path | None, typer.Option(help="The folder of those videos, if its clips.tsv tells their picture_leads_ms.")
     ] = None,
-    seconds: Annotated[float, typer.Option(help="Of video to learn from: whole clips until they last so long.")] = 15.0,
+    seconds: Annotated[float, typer.Option(min=1, help="Of video to learn from: whole clips until they last so long.")] = 15.0,
     output: Output = Path("runs/adapted"),
 ) -> None:
     """A model that opens its mouth as one person does, from some seconds of video of them."""

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from ..errors import BadInputError
 from ..resources import resource
-from .files import room_for
+from .files import mp4, room_for
 from .json_report import JsonReport, write_report
 from .robots import TWIN, Face, Inverse, Overrides, Port, RobotOption, of_robot, where
 from .usage import Usage
@@ -90,7 +90,7 @@ def _mirror(
     anticipate: bool,
 ) -> None:
     console = Console(stderr=True, highlight=False)
-    written = room_for(video, json_file)
+    written = room_for(mp4(video), json_file, reads=[Path(source), person, config])
     live = _proved(source)
     overrides["camera"] = {"source": source if live else str(Path(source).resolve())}
     overrides["recorder"] = {"film": video is not None}

@@ -12,6 +12,7 @@ from .. import settings
 from ..errors import BadInputError
 from ..resources import resource
 from .evaluate import Json, figure, figure_table, wide_console
+from .files import to_write
 
 if TYPE_CHECKING:
     from ..learning.expressions import Clip
@@ -32,7 +33,9 @@ def train(
     also: Also = None,
     without: Without = "",
     config: Config = None,
-    model: Annotated[Path, typer.Option(dir_okay=False, help="The ONNX model to write.")] = Path("models/predictor.onnx"),
+    model: Annotated[Path, typer.Option(dir_okay=False, callback=to_write, help="The ONNX model to write.")] = Path(
+        "models/predictor.onnx"
+    ),
     json_output: Json = False,
 ) -> None:
     """Trains the network that foretells an expression from its onset. A minute on one core.

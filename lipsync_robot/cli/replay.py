@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from .. import bags
 from ..errors import BadInputError
 from ..resources import resource
-from .files import room_for
+from .files import mp4, room_for
 from .json_report import JsonReport, write_report
 from .record import Namespace
 from .robots import TWIN, Face, Inverse, Overrides, Port, RobotOption, of_robot, where
@@ -75,7 +75,7 @@ def replay(
     if video and not (recorded.counted("audio") and rate == 1):
         raise BadInputError("--video is as long as the sound: it needs a bag that holds audio, played at --rate 1.")
     overrides = of_robot(robot, port, inverse, face)
-    written = room_for(video, record, json_file)
+    written = room_for(mp4(video), record, json_file)
     settings = config or resource("config/speak.yaml")
     if deterministic:
         from . import deterministic as without_clock

@@ -17,6 +17,8 @@ from ..vision import video
 from ..vision.facemesh import FaceMesh
 from .usage import Usage, versions
 
+SHORTEST_S = 1.0  # of a film whose lips can be told to be in step with anything
+
 
 def report(
     console: Console, recorder: RecorderNode, figures: dict[str, Any], usage: Usage, film: Path | None
@@ -54,7 +56,7 @@ def _film(console: Console, recorder: RecorderNode, delay: float, face: str, pat
             lambda share: status.update(f" filming {100 * share:.0f} %"), face,
         )  # fmt: skip
     moments, seen = seen_apertures(console, video.frames(path))
-    if len(seen) < 2 or np.ptp(asked) < 0.05:  # a mouth that stays closed has no sync
+    if len(seen) < SHORTEST_S * films.FRAME_RATE or np.ptp(asked) < 0.05:  # a mouth that hardly moves has no sync
         return {}
     wanted = np.interp(stamp + moments, stamps, asked)
     offset = lag(seen, wanted, films.FRAME_RATE)

@@ -93,8 +93,8 @@ def _heard(console: Console, robot: Any, goal: dict[str, Any], rate: int) -> dic
                     saying.send(samples, SAMPLE_RATE, last=over)
                     sent_s += len(samples) / SAMPLE_RATE
                 if over:
-                    if feed.error:
-                        raise BadInputError(feed.error)
+                    if feed.error or not sent_s:
+                        raise BadInputError(feed.error or "stdin: no sound came through the pipe.")
                     feed = None
                 elif block is None:
                     break

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from ..audio import files
 from ..errors import BadInputError
 from ..resources import resource
-from .files import room_for
+from .files import mp4, room_for
 from .json_report import JsonReport, write_report
 from .robots import TWIN, Face, Inverse, Overrides, Port, RobotOption, of_robot, where
 from .usage import Usage
@@ -55,7 +55,7 @@ def speak(
     twin = port is None
     if video and not twin:
         raise BadInputError("--video films the twin: leave out --port, or leave out --video.")
-    written = room_for(video, json_file)
+    written = room_for(mp4(video), json_file, reads=[source, config])
     if mic and file:
         raise BadInputError("speak either a file or the microphone, not both.")
     overrides = of_robot(robot, port, inverse, face) | _overrides(source, device) | {"recorder": {"film": video is not None}}
@@ -121,6 +121,8 @@ def run(
             f" [bold]lipsync-robot[/bold]  {where(overrides)} · look-ahead {1000 * speech.model.lookahead_s:.0f} ms · "
             f"{speech.model.provider.upper()}"
         )
+        if "speaker" in nodes and (why := nodes["speaker"].speaker.silent_because):
+            console.print(escape(f" unheard: {why}"))
         try:
             if source is None:
                 console.print(" listening; Ctrl-C ends it")

@@ -81,8 +81,8 @@ def _loudness(clip: Clip) -> np.ndarray:
 def nearest(training: Data) -> Listener:
     """The face of the training frame that sounded most alike."""
     stride = -(-sum(len(clip.mel) for clip in training) // NEAREST_SAMPLE)
-    known = np.concatenate([_sound(clip)[::stride] for clip in training])
-    faces = np.concatenate([clip.displacement[::stride] for clip in training])
+    known = np.concatenate([_sound(clip)[::stride].copy() for clip in training])  # a view would keep all of a clip
+    faces = np.concatenate([clip.displacement[::stride].copy() for clip in training])
     squares = (known * known).sum(axis=1)
     return lambda clip: faces[np.argmin(squares - 2 * _sound(clip)[::VIDEO_STEP] @ known.T, axis=1)]
 

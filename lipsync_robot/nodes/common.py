@@ -52,6 +52,7 @@ STDERR = 2  # whatever a test or a notebook has made of sys.stderr
 
 BUILT_IN = {"use_sim_time", "start_type_description_service"}  # of any ROS 2 node
 SHARED = {"human_face", "playback_delay_s", "robot"}  # stand under /** in a settings file, for the nodes that know them
+LAST_DOMAIN = 232  # DDS has no ports for a ROS_DOMAIN_ID beyond
 LOCAL = {
     # No discovery leaves the machine; shared memory is passed over because a killed process leaves its locks behind.
     "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
@@ -265,7 +266,13 @@ def only_one(node: Node) -> IO[str]:
 
 
 def stay_local() -> None:
-    """Keeps the traffic of nodes that this process will start on this machine, unless the environment says otherwise."""
+    """Keeps the traffic of nodes that this process will start on this machine, unless the environment says otherwise.
+
+    Raises BadInputError for a ROS_DOMAIN_ID that DDS has no ports for.
+    """
+    domain = os.environ.get("ROS_DOMAIN_ID") or "0"
+    if not (domain.isdecimal() and int(domain) <= LAST_DOMAIN):
+        raise BadInputError(f"ROS_DOMAIN_ID is {domain!r}: it must be a number from 0 to {LAST_DOMAIN}.")
     for key, value in LOCAL.items():
         os.environ.setdefault(key, value)
     if os.environ.get("ROS_DISTRO") == "humble":  # which knows no discovery range yet

@@ -88,17 +88,17 @@ def composed(
 
     remappings: of a node, the topic that it knows and the one that it gets instead; namespace: of all names and topics.
 
-    SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt where the body spins. Raises settings.SettingsError for a file that is no
-    YAML.
+    SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt where the body spins. Raises settings.SettingsError for a file that does
+    not hold settings of nodes that there are.
     """
     common.stay_local()
     # Only those: who speaks needs no FaceMesh. And all of them now: it takes seconds, in which a driver would wait.
     kinds = {name: getattr(importlib.import_module(f".{name}", __package__), NODES[name]) for name in names}
-    settings.read(file)  # says what is wrong in a sentence, which rclpy does not
+    settings.check_nodes(file, NODES)
     arguments = ["--ros-args", "--params-file", str(file), "--log-level", "warn", "-r", f"__ns:={common.namespace(namespace)}"]
     for node, (known, instead) in remappings.items():
         arguments += ["-r", f"{node}:{known}:={instead}"]
-    sections = {f"/**/{node}": {"ros__parameters": parameters} for node, parameters in overrides.items()}
+    sections = {f"/**/{node}": {settings.PARAMETERS: parameters} for node, parameters in overrides.items()}
     with common.endings() as asked:
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as over:  # `-p node:key:=value` knows no namespace
             yaml.safe_dump(sections, over, allow_unicode=True)

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -243,7 +244,11 @@ def one_sentence(ended: subprocess.CompletedProcess) -> str:
         (["{recording}", "--mic"], "not both"),
         (["--port", "/dev/null", "--video", "x.mp4"], "--video films the twin"),
         (["--json", "/proc/nowhere/x.json"], "its folder cannot be made"),
-        (["--video", "/"], "/: cannot be written"),
+        (["--config", "{astray}"], "there is no node 'retargit'. Did you mean 'retarget'?"),
+        (["--config", "{valueless}"], "/**/retarget: gain_jaw has no value"),
+        (["--video", "{folder}"], "folder.mp4: cannot be written"),
+        (["--video", "{recording}"], "is the film to write, as an MP4"),
+        (["{film}", "--video", "{film}"], "would be written over, and is what is read"),
         (["--vidio", "x.mp4"], "--vidio"),
     ],
 )
@@ -253,7 +258,15 @@ def test_bad_input_is_one_clear_sentence(tmp_path: Path, recording: Path, argume
     settings = resource("config/speak.yaml").read_text().replace("mouth_gain", "mouth_gian")
     (tmp_path / "misspelt.yaml").write_text(settings)
     (tmp_path / "no.yaml").write_text("a: [")
+    (tmp_path / "astray.yaml").write_text("/**/retargit: {ros__parameters: {gain_jaw: 1.0}}")
+    (tmp_path / "valueless.yaml").write_text("/**/retarget: {ros__parameters: {gain_jaw: }}")
+    (tmp_path / "folder.mp4").mkdir()
+    shutil.copy(recording, tmp_path / "film.mp4")
     places = {
+        "folder": tmp_path / "folder.mp4",
+        "astray": tmp_path / "astray.yaml",
+        "valueless": tmp_path / "valueless.yaml",
+        "film": tmp_path / "film.mp4",
         "head": resource("config/robots/dynamixel_head.yaml"),
         "no_yaml": tmp_path / "no.yaml",
         "empty": tmp_path / "empty.wav",
