@@ -49,7 +49,8 @@ class Audio2LandmarkConfig:
     aperture_weight: float = 1.0  # of the squared error of the mouth opening
     closure_weight: float = 1.5  # of what a nearly closed mouth counts more than an open one
     following_weight: float = 0.2  # of what opening and width lack to follow the true ones, whatever their size
-    silence: float = 0.06  # share of a batch in which nobody speaks
+    recorded: float = 0.3  # share of a batch that is heard as it was recorded, not in another throat and room
+    silence: float = 0.1  # share of a batch in which nobody speaks
     person_power: float = 0.3  # a person with n hops counts as n to this power
     voices: list[str] = field(default_factory=list)  # packed voices whose phones are known and whose faces are not
     voices_batch: int = 24
@@ -102,8 +103,10 @@ class Audio2LandmarkTraining(lightning.LightningModule):
 
     def training_step(self, batch: dict[str, list[Tensor]], _: int) -> Tensor:
         mel, face, weight = batch["faces"]
-        silent = torch.rand(len(mel), 1, 1, device=mel.device) < self.config.silence
-        mel = torch.where(silent, augment.stationary_noise(mel), augment.everything(mel))
+        silent, recorded = (
+            torch.rand(len(mel), 1, 1, device=mel.device) < share for share in (self.config.silence, self.config.recorded)
+        )
+        mel = torch.where(silent, augment.stationary_noise(mel), torch.where(recorded, mel, augment.everything(mel)))
         face = face * ~silent[..., None]
         if "voices" in batch:
             assert isinstance(self.network, Audio2Landmark)

@@ -66,9 +66,13 @@ def prepare(folder: Path, output: Path, choice: Choice, workers: int, scheduler:
         missing = [number for number in range(len(batches)) if not shards.whole(output, number)]
         jobs = ((output, number, batches[number], layout, choice.limits) for number in missing)
         clips = sum(len(batches[number]) for number in missing)
-        for _ in track(_each(_results(client, _make_shard, jobs)), f"preparing {folder.name}", clips):
-            pass
-    shards.finish(output, len(batches), left_out)
+        try:
+            for _ in track(_each(_results(client, _make_shard, jobs)), f"preparing {folder.name}", clips):
+                pass
+        except BadInputError:
+            shards.finish(output, left_out)  # what is whole can be learned from
+            raise
+    shards.finish(output, left_out)
     return _summarise(output, choice.limits)
 
 
@@ -137,7 +141,7 @@ def _results(client: Client, task: Callable, jobs: Iterable[tuple]) -> Iterator:
     if failed:
         raise BadInputError(
             f"{len(failed)} of the workers' tasks failed, the first with {failed[0].exception()!r}. "
-            "All others are done: mend that, and run the command again."
+            "All others are done, and can be used: mend that, and run the command again."
         )
 
 

@@ -72,12 +72,12 @@ def write(folder: Path, number: int, clips: Iterable[tuple[Entry, Clip | None]])
     os.replace(f"{index}{partial}", index)
 
 
-def finish(folder: Path, shards: int, others: Iterable[Entry]) -> None:
-    """Joins the shards' indices, and entries that belong to no shard, into index.tsv, and removes what was left half."""
+def finish(folder: Path, others: Iterable[Entry]) -> None:
+    """Joins the whole shards' indices, and entries that belong to no shard, into index.tsv, and removes what was left half."""
     with written(folder / INDEX) as partial, partial.open("w", newline="") as file:
         _write_rows(file, others)
-        for number in range(shards):
-            with _index(folder, number).open(newline="") as part:
+        for index in sorted(folder.glob("shard-*.tsv")):
+            with index.open(newline="") as part:
                 next(part)
                 file.writelines(part)
     for left in folder.glob("shard-*.partial"):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..audio.mel import FRAME_RATE, SAMPLE_RATE, LogMel, lookahead_s
-from ..inference import OVER, PROVIDERS, ModelError, Network, light
+from ..inference import MADE_OF, OVER, PROVIDERS, ModelError, Network, light
 from ..resources import resource
 
 LARGEST_GAP_S = 0.1  # a longer hole in the sound starts a new utterance
@@ -29,9 +29,9 @@ class Audio2Landmark:
 
     def __init__(self, apc: Path, audio2landmark: Path, static: np.ndarray, providers: tuple[str, ...] = PROVIDERS) -> None:
         """apc, audio2landmark: ONNX models; static (468, 3) cm: the face that speaks, at rest. Raises inference.ModelError."""
-        whole = light((apc, audio2landmark), providers)
+        self._network = light((apc, audio2landmark), providers) or Network(audio2landmark, providers)
+        whole = MADE_OF in self._network.metadata  # a light one, found beside the other or named itself
         self._apc = None if whole else Network(apc, providers)
-        self._network = whole or Network(audio2landmark, providers)
         if self._apc and self._apc.metadata.get(OVER) != self._network.metadata.get(OVER):
             raise ModelError(
                 f"{audio2landmark}: was trained over another APC than {apc}, and would make no sense of it. Put its own "

@@ -105,7 +105,7 @@ def family(tmp_path: Path) -> Path:
         found.append((shards.Entry(f"{name}/one", name, frames=30, frame_rate=25.0), clip))
     (tmp_path / "prepared").mkdir()
     shards.write(tmp_path / "prepared", 0, found)
-    shards.finish(tmp_path / "prepared", 1, [])
+    shards.finish(tmp_path / "prepared", [])
     at = next(entry for entry in shards.entries(tmp_path / "prepared") if entry.person == "e")
     with (tmp_path / "prepared" / "shard-00000.tar").open("r+b") as file:
         file.seek(at.offset)

@@ -138,6 +138,7 @@ def test_a_cpu_takes_the_light_version_of_two_models_and_of_no_others(
     alone = Network(lighter, ("cpu",))
     lightly = says()
     assert (lightly == [alone(mel=hop[None, None])[0, 0] for hop in mel[:20]]).all()
+    assert (lightly == Speaking(apc, lighter, CANONICAL.vertices, ("cpu",)).displacements(mel[:20])).all()  # named itself
     lighter.unlink()
     exact = says()
     assert (lightly != exact).any()

@@ -186,7 +186,7 @@ def test_a_person_is_the_face_of_their_clips_whose_mouth_is_closed(tmp_path: Pat
 
     opened = {"a1": 0.8, "a2": 0.0, "a3": 0.7, "a4": 0.9, "b1": 0.3}
     shards.write(tmp_path, 0, [clip(name, cm) for name, cm in opened.items()])
-    shards.finish(tmp_path, 1, [])
+    shards.finish(tmp_path, [])
     people = mapping.people(clips.load_all(tmp_path))
     inner = [ROBOT.index(13), ROBOT.index(14)]
     apart = people[:, inner[0], 1] - people[:, inner[1], 1]

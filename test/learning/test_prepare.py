@@ -268,7 +268,7 @@ def test_a_shard_is_rounded_by_less_than_the_landmarks_jitter(tmp_path: Path) ->
     mel = generator.uniform(-100, 20, (60, 80)).astype(np.float32)
     long = "id/" + "x" * 150
     shards.write(tmp_path, 0, [(shards.Entry(name, "id"), shards.Clip(landmarks, 29.97, mel)) for name in ("id/one", long)])
-    shards.finish(tmp_path, 1, [shards.Entry("two", "id", dropped="no face")])
+    shards.finish(tmp_path, [shards.Entry("two", "id", dropped="no face")])
     dropped, first, second = shards.entries(tmp_path)
     assert dropped.dropped == "no face"
     for entry in (first, second):
@@ -283,7 +283,7 @@ def test_a_shard_is_rounded_by_less_than_the_landmarks_jitter(tmp_path: Path) ->
 def test_a_corpus_without_a_table_is_split_by_person(tmp_path: Path) -> None:
     people = [f"id{i:05d}" for i in range(300)]
     kept = (shards.Entry(f"{person}/1", person, "shard-00000", frames=50, frame_rate=25.0) for person in people)
-    shards.finish(tmp_path, 0, kept)
+    shards.finish(tmp_path, kept)
     parts = {split: clips.load_split(tmp_path, tmp_path, split) for split in ("train", "val", "test")}
     assert sum(map(len, parts.values())) == 300
     for split, part in parts.items():
@@ -345,6 +345,21 @@ def test_workers_that_are_killed_leave_no_trace(corpus: Path, prepared: Path, tm
         assert running.returncode == 0, said
     assert "kept    4 clips" in said
     assert everything_in(tmp_path) == everything_in(prepared)
+
+
+def test_a_shard_that_fails_keeps_no_other_from_use_and_is_made_once_it_can_be(
+    corpus: Path, prepared: Path, tmp_path: Path
+) -> None:
+    in_the_way = tmp_path / "output/shard-00000.tar"
+    in_the_way.mkdir(parents=True)
+    choice = prepare.Choice(shard_size=1)
+    with pytest.raises(BadInputError, match="1 of the workers' tasks failed"):
+        prepare.prepare(corpus, tmp_path / "output", choice, workers=1)
+    names = [entry.name for entry in shards.entries(prepared)]
+    assert [entry.name for entry in shards.entries(tmp_path / "output")] == names[1:]
+    in_the_way.rmdir()
+    prepare.prepare(corpus, tmp_path / "output", choice, workers=1)
+    assert [entry.name for entry in shards.entries(tmp_path / "output")] == names
 
 
 def test_a_command_that_is_killed_and_repeated_leaves_no_trace(corpus: Path, prepared: Path, tmp_path: Path) -> None:
