@@ -114,7 +114,7 @@ class Speaker:
         try:
             self._stream = KeptStream(make)
         except SoundCardError as error:
-            self.silent_because = f"no loudspeaker {device or '(default)'!r} ({error})"
+            self.silent_because = f"no loudspeaker {device!r} ({error})" if device else f"no default loudspeaker ({error})"
 
     @property
     def failure(self) -> str:

@@ -20,6 +20,7 @@ COLOURS = {"ok": "green", "warning": "yellow", "error": "red", "silent": "red"}
 PATIENCE_S = 5.0  # for the first node to be found
 EACH_S = 2.0  # in which every node that runs tells of itself
 REFRESH_S = 0.25
+A_LINE_EACH = 1000  # characters, where nobody's terminal is the limit
 FIGURES = ("rate_hz", "latency_p50_ms", "latency_p99_ms", "missed", "dropped")
 
 
@@ -48,7 +49,7 @@ def status(
             if json_output:
                 print(json.dumps([report._asdict() for report in reports], indent=2))
             elif reports:
-                Console(highlight=False, soft_wrap=True).print(_table(reports))
+                Console(highlight=False, width=None if sys.stdout.isatty() else A_LINE_EACH).print(_table(reports))
         else:
             reports = _live(robot)
     if not reports:
@@ -87,7 +88,7 @@ def _table(reports: list["Report"]) -> Table:
         table.add_column(name, no_wrap=True)
     for name in ("rate Hz", "p50 ms", "p99 ms", "missed", "dropped"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("says")
+    table.add_column("says", overflow="fold")  # no word is lost where the terminal is narrow
     for report in reports:
         state = f"[{COLOURS[report.state]}]{report.state}[/]"
         table.add_row(state, report.node, *(_short(report.figures.get(key, "")) for key in FIGURES), escape(report.says))

@@ -8,6 +8,7 @@ a shard lies on disk before its task ends, and only a few tasks per worker are s
 
 import hashlib
 import json
+import logging
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +24,7 @@ from ..errors import BadInputError
 from ..vision import video
 from . import cleaning, corpus, shards
 from .extraction import extract
-from .progress import track
+from .progress import deaf, track
 from .written import written
 
 AHEAD = 3  # tasks per worker that are submitted, the running one included
@@ -107,10 +108,9 @@ def _same_as_before(output: Path, choice: Choice, found: list[corpus.Recording])
 @contextmanager
 def _connected(scheduler: str | None, workers: int) -> Iterator[Client]:
     if scheduler is None:
-        with (
-            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
-            Client(cluster, set_as_default=False) as client,
-        ):
+        with deaf():
+            cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR)
+        with cluster, Client(cluster, set_as_default=False) as client:
             yield client
         return
     try:

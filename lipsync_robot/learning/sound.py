@@ -13,7 +13,7 @@ from ..audio.mel import BANDS, LogMel
 from ..errors import BadInputError
 from . import phones
 from .corpus import SOUND
-from .progress import track
+from .progress import deaf, track
 from .written import written
 
 
@@ -44,7 +44,8 @@ def prepare(folder: Path, output: Path, workers: int, spoken: Spoken | None = No
     with ExitStack() as stack:
         add = stack.enter_context(_growing(output, np.float16, BANDS))
         add_phones = stack.enter_context(_growing(phones_of(output), np.int8)) if spoken else None
-        pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(workers, _begin, (language,)))
+        with deaf():
+            pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(workers, _begin, (language,)))
         for packed in track(pool.imap(_pack, jobs, chunksize=8), f"preparing {folder.name}", len(jobs)):
             if isinstance(packed, str):
                 unreadable.append(packed)

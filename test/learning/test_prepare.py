@@ -326,7 +326,9 @@ COMMAND = str(Path(sys.prefix) / "bin/lipsync-robot")
 def command_at_work(folder: Path, output: Path, *options: str) -> Iterator[subprocess.Popen]:
     """The command itself, from the moment at which it has begun a shard."""
     command = [COMMAND, "data", "prepare", str(folder), "--output", str(output), "--shard-size", "2", *options]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as running:
         deadline = time.monotonic() + 60
         while not list(output.glob("shard-*.partial")):
             assert running.poll() is None and time.monotonic() < deadline
@@ -371,6 +373,14 @@ def test_a_command_that_is_killed_and_repeated_leaves_no_trace(corpus: Path, pre
                            capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
     assert again.returncode == 0, again.stderr
     assert everything_in(tmp_path) == everything_in(prepared)
+
+
+def test_ctrl_c_which_a_terminal_tells_to_all_processes_ends_them_without_a_traceback(corpus: Path, tmp_path: Path) -> None:
+    with command_at_work(corpus, tmp_path, "--workers", "1") as running:
+        os.killpg(running.pid, signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "Traceback" not in said and "WARNING" not in said
 
 
 def test_the_clips_of_highest_bit_rate_are_chosen(film: Path, edit, tmp_path: Path) -> None:
