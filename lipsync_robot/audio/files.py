@@ -141,7 +141,8 @@ def to_frame(samples: np.ndarray, rate: int) -> av.AudioFrame:
 
 def _open(path: Path) -> av.container.InputContainer:
     if not path.is_file():
-        raise AudioFileError(f"{path}: no such file. Give the path of a sound or video file.")
+        what = "this is a folder" if path.is_dir() else "no such file"
+        raise AudioFileError(f"{path}: {what}. Give the path of a sound or video file.")
     if path.stat().st_size == 0:
         raise AudioFileError(f"{path}: the file is empty (0 bytes). Was the download or the recording cut off?")
     try:

@@ -88,7 +88,7 @@ def evaluate(
         result = scores.left_out(loaded, wanted, clips, more)
     else:
         running = Predictor(model or resource("models/predictor.onnx"))
-        others = [clip for clip in clips if clip.person not in wanted] + more
+        others = [clip for clip in clips + more if clip.person not in wanted]
         if not others:
             raise BadInputError("Nobody is left for the baselines to learn from: name fewer --people, or give --also.")
         tested = scores.watch([clip for clip in clips if clip.person in wanted], running, loaded.signs, loaded.limits)

@@ -98,7 +98,8 @@ def _heard(console: Console, robot: Any, goal: dict[str, Any], rate: int) -> dic
                     feed = None
                 elif block is None:
                     break
-    console.print(f" heard {saying.heard_s:.1f} s")
+    if saying.heard_s or signals:
+        console.print(f" heard {saying.heard_s:.1f} s")
     if signals:
         raise KeyboardInterrupt
     answer = saying.result

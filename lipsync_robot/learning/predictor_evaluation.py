@@ -124,18 +124,19 @@ def _window(it: Foretold) -> np.ndarray:
 
 
 def left_out(config: predictor.PredictorConfig, people: list[str], clips: list[Clip], also: list[Clip]) -> Result:
-    """Each person by a predictor that was trained on the others and on the clips of `also`."""
+    """Each person by a predictor that was trained on the others, of the clips of `also` too."""
     results: list[Result] = []
-    everybody: dict[str, Watched] = {}  # what the baselines know; onsets are the same whatever the network
+    both = clips + also
+    everybody: list[Watched] = []  # what the baselines know, by clip; onsets are the same whatever the network
     with tempfile.TemporaryDirectory() as folder:
         for person in people:
-            others = [clip for clip in clips if clip.person != person] + also
+            others = [clip for clip in both if clip.person != person]
             path = Path(folder) / "predictor.onnx"
             export.predictor(predictor.train(config, others), config.signs, path)
             model = Predictor(path, providers=("cpu",))
-            everybody = everybody or {clip.name: watch([clip], model, config.signs, config.limits) for clip in clips + also}
+            everybody = everybody or [watch([clip], model, config.signs, config.limits) for clip in both]
             theirs = watch([clip for clip in clips if clip.person == person], model, config.signs, config.limits)
-            known = together([everybody[clip.name] for clip in others])
+            known = together([each for clip, each in zip(both, everybody, strict=True) if clip.person != person])
             results.append(scored(theirs, known) if theirs.foretold else Result(theirs, {}))
     methods = next((each.errors for each in results if each.errors), None)
     if methods is None:

@@ -48,7 +48,7 @@ def test_each_unusable_file_has_its_own_sentence(tmp_path: Path, make_sound) -> 
     header_only = make_sound("header.wav", source="anullsrc=d=0.0")
     for path, says in [
         (tmp_path / "nowhere.wav", "no such file"),
-        (tmp_path, "no such file"),
+        (tmp_path, "this is a folder"),
         (empty, "0 bytes"),
         (damaged(tmp_path / "noise.wav"), "not a sound file"),
         (mute, "no sound in it"),
