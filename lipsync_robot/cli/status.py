@@ -8,10 +8,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from ..nodes.robot_status import Report, RobotStatus
@@ -20,6 +21,7 @@ COLOURS = {"ok": "green", "warning": "yellow", "error": "red", "silent": "red"}
 PATIENCE_S = 5.0  # for the first node to be found
 EACH_S = 2.0  # in which every node that runs tells of itself
 REFRESH_S = 0.25
+WIDE = 110  # characters, on which a table has room for words
 A_LINE_EACH = 1000  # characters, where nobody's terminal is the limit
 FIGURES = ("rate_hz", "latency_p50_ms", "latency_p99_ms", "missed", "dropped")
 
@@ -49,7 +51,8 @@ def status(
             if json_output:
                 print(json.dumps([report._asdict() for report in reports], indent=2))
             elif reports:
-                Console(highlight=False, width=None if sys.stdout.isatty() else A_LINE_EACH).print(_table(reports))
+                console = Console(highlight=False, width=None if sys.stdout.isatty() else A_LINE_EACH)
+                console.print(_shown(reports, console.width))
         else:
             reports = _live(robot)
     if not reports:
@@ -72,26 +75,37 @@ def _wait(robot: "RobotStatus") -> None:
 def _live(robot: "RobotStatus") -> list["Report"]:
     reports = robot.reports()
     try:
-        with Live(_table(reports), console=Console(highlight=False), auto_refresh=False) as live:
+        console = Console(highlight=False)
+        with Live(_shown(reports, console.width), console=console, auto_refresh=False) as live:
             while reports:
                 robot.listen(REFRESH_S)
                 reports = robot.reports()
-                live.update(_table(reports), refresh=True)
+                live.update(_shown(reports, console.width), refresh=True)
     except KeyboardInterrupt:
         pass
     return reports
 
 
-def _table(reports: list["Report"]) -> Table:
+def _shown(reports: list["Report"], width: int) -> Group:
+    """width: characters of a line. Where that is narrow, what is wrong stands below."""
+    if width >= WIDE:
+        return Group(_table(reports, says=True))
+    wrong = [Text(f" {report.node}: {report.says}", COLOURS[report.state]) for report in reports if report.state != "ok"]
+    return Group(_table(reports, says=False), *wrong)
+
+
+def _table(reports: list["Report"], says: bool) -> Table:
     table = Table(box=None, pad_edge=True)
     for name in ("state", "node"):
         table.add_column(name, no_wrap=True)
     for name in ("rate Hz", "p50 ms", "p99 ms", "missed", "dropped"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("says", overflow="fold")  # no word is lost where the terminal is narrow
+    if says:
+        table.add_column("says", overflow="fold")
     for report in reports:
         state = f"[{COLOURS[report.state]}]{report.state}[/]"
-        table.add_row(state, report.node, *(_short(report.figures.get(key, "")) for key in FIGURES), escape(report.says))
+        figures = (_short(report.figures.get(key, "")) for key in FIGURES)
+        table.add_row(state, report.node, *figures, *[escape(report.says)] * says)
     return table
 
 
