@@ -44,7 +44,7 @@ def run(
 
     precision: None for the fastest that recurrent layers bear.
     """
-    best = ModelCheckpoint(output, "best", monitor, mode=mode, save_last=True, enable_version_counter=False)
+    best = Best(output, "best", monitor, mode=mode, save_last=True, enable_version_counter=False)
     stop = EarlyStopping(monitor, mode=mode, patience=patience)
     trainer = lightning.Trainer(
         max_epochs=epochs,
@@ -66,8 +66,20 @@ def run(
         raise KeyboardInterrupt from None
     kept = torch.load(output / "best.ckpt", weights_only=False, map_location="cpu")
     module.load_state_dict(kept["state_dict"])
-    (score,) = (each["best_model_score"] for name, each in kept["callbacks"].items() if name.startswith("ModelCheckpoint"))
+    (score,) = (each["best_model_score"] for name, each in kept["callbacks"].items() if name.startswith(Best.__qualname__))
     return float(score)
+
+
+class Best(ModelCheckpoint):
+    """Knows what it has kept, also where the run's folder was moved meanwhile."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        def here(path: str) -> str:
+            return str(Path(str(self.dirpath), Path(path).name)) if path else path
+
+        paths = {key: here(state_dict[key]) for key in ("best_model_path", "kth_best_model_path", "last_model_path")}
+        kept = {here(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict({**state_dict, **paths, "best_k_models": kept, "dirpath": self.dirpath})
 
 
 class Chance(lightning.Callback):
