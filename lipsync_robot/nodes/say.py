@@ -220,9 +220,9 @@ class SayNode(common.Configured):
         request.goal.publish_feedback(Say.Feedback(speaking=request.feed is not None, heard_s=request.heard_s))
 
     def _call_back(self) -> None:
-        """Makes void what was sent and is not heard yet: all of it is stamped before now."""
+        """Makes void what was sent and is not heard yet: its stamps are a block or more ago, those of what follows are not."""
         self._pace.stop()
-        self._void.publish(Header(stamp=common.to_stamp(self.now())))
+        self._void.publish(Header(stamp=common.to_stamp(self.now() - HOP_S / 2)))
 
     def _recall(self, why: str) -> None:
         """Ends everything that is being said or waits."""
