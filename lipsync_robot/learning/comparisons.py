@@ -1,6 +1,5 @@
 """Many trainings, scored alike: the seeds' ablations, look-ahead against quality, and what a person's own video brings."""
 
-import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -84,11 +83,7 @@ def left_out(config: Audio2LandmarkConfig, always: list[str], apc_run: Path, out
             modules[person] = audio2landmark.fitted(config, apc_run, run, others, tuning, resume)
     own = Clips([place for person in people for place in usable if place.person == person])
     persons = [place.person for place in own.places]
-
-    @functools.lru_cache(2)  # chance asks for the next clip's, and then it is its turn
-    def told(i: int) -> np.ndarray:
-        return evaluation.prediction(modules[persons[i]].predict, own[i], config.lookahead)
-
+    told = evaluation.kept(lambda i: evaluation.prediction(modules[persons[i]].predict, own[i], config.lookahead))
     found = evaluation.scored(own, {"overall": told, "chance": baselines.chance(own, persons, told)})
     return {name: evaluation.overall(scored) for name, scored in found.items()} | {
         "overall_interval": evaluation.interval(found["overall"], persons),

@@ -43,8 +43,13 @@ def prediction(predict: Predict, clip: Clip, lookahead: int) -> np.ndarray:
 
 
 def predictions(predict: Predict, data: Data, lookahead: int) -> Motions:
-    """What `predict` says about each clip. The last two are kept: chance asks for the next clip's, and then it is its turn."""
-    return functools.lru_cache(2)(lambda i: prediction(predict, data[i], lookahead))
+    """What `predict` says about each clip."""
+    return kept(lambda i: prediction(predict, data[i], lookahead))
+
+
+def kept(motions: Motions) -> Motions:
+    """The same, of which the last two are kept: chance asks for the next clip's, and then it is its turn."""
+    return functools.lru_cache(2)(motions)
 
 
 def scored(data: Data, methods: dict[str, Motions]) -> dict[str, list[Score]]:

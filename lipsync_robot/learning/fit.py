@@ -117,8 +117,8 @@ def begin(run: Path, settings: dict[str, Any], resume: bool) -> None:
     """Notes what a run is trained with. Raises BadInputError where another one would be lost, or go on with other settings."""
     noted = run / "settings.json"
     settings = json.loads(json.dumps(settings))
-    if resume and noted.exists():
-        before = json.loads(noted.read_text())
+    if resume:
+        before = json.loads(noted.read_text()) if noted.exists() else settings
         for key in {**before, **settings}:
             if before.get(key) != settings.get(key):
                 raise BadInputError(

@@ -12,7 +12,7 @@ from .recorded import Recorded, Said
 from .topics import ARROWS, STAGES
 
 PERIOD_S = 0.002  # how late a message is at most while the machine keeps up
-LATEST_S = 0.1  # beyond it time stands still: what was said is said, and not all at once
+LATEST_S = 0.1  # beyond it time stands still, as on a machine that was asleep: what was said is said, and not all at once
 START_S = 0.5  # after everybody listens: two ends of a topic do not find each other in the same instant
 
 
@@ -50,7 +50,7 @@ class BagPlayerNode(common.Configured):
         self._first = self._next.moment if self._next else 0  # ns since the epoch, as it was then
         self.total_s = (recorded.ends - self._first) / bags.NS / params.rate
         self._began: int | None = None  # the same, now
-        self._paced: int | None = None  # when it was last looked at what is due, the same way
+        self._paced = 0  # when it was last looked at what is due, the same way
         self._out = {name: self.create_publisher(ARROWS[name].message, name, ARROWS[name].quality) for name in names}
         self.create_timer(PERIOD_S, self._pace)
 
@@ -63,10 +63,9 @@ class BagPlayerNode(common.Configured):
         if self.finished or not self._may_start():
             return
         assert self._began is not None
-        now, before = round(self.now() * bags.NS), self._paced
+        now = round(self.now() * bags.NS)
+        self._began -= max(0, self._paced - now)  # the clock was set back
         self._paced = now
-        if before is not None and abs(now - before) > LATEST_S * bags.NS:  # the clock was set, or the machine slept
-            self._began += now - before
         said: set[str] = set()
         while self._next is not None and self._next.name not in said:
             late = now - self._now(self._next.moment)

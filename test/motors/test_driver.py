@@ -221,7 +221,7 @@ def test_servos_go_limp_when_told_and_stiffen_where_they_are_found(driver: Drive
     run(driver, 1.0, 1.1, OPEN)
     count = len(servos.wire)
     run(driver, 1.1, 1.5, OPEN)
-    assert (servos.stiff, len(servos.wire)) == (False, count)
+    assert (servos.stiff, len(servos.wire), driver.at_rest(1.5)) == (False, count, True)  # limp, it will not come home
     servos.stand = robot.targets(np.full(11, 0.5))  # moved by hand
     driver.torque(True)
     driver.tick(1.5)
@@ -337,14 +337,12 @@ def test_torque_is_not_brought_back_by_starting_anew(driver: Driver, servos: Ser
 
 @pytest.mark.parametrize("lost", [False, True])
 def test_an_emergency_stop_leaves_a_limp_face_limp(driver: Driver, servos: Servos, robot: Robot, lost: bool) -> None:
-    rested = robot.idle_off_s + 1.0
-    run(driver, 0.0, rested)
+    run(driver, 0.0, rested := robot.idle_off_s + 1.0)
     servos.stand, servos.lost, count = robot.targets(OPEN), lost, len(servos.wire)  # a hand has moved it meanwhile
     driver.guard.emergency_stop()
     driver.guard.emergency_stop()
     run(driver, rested, rested + 1.0)
-    assert not servos.stiff
-    assert len(servos.wire) == count
+    assert (servos.stiff, len(servos.wire)) == (False, count)
     driver.guard.reset(rested + 1.0)
     run(driver, rested + 1.0, rested + 2.0)
     assert servos.stiff

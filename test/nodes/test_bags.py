@@ -79,6 +79,18 @@ def test_what_came_before_the_end_is_kept_though_nobody_has_had_time_for_it(tmp_
     assert bags.contents(tmp_path / "bag").counts == {"/audio": BLOCKS}
 
 
+def test_a_clock_that_is_set_back_holds_up_no_player(bag: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"bag_player": {"bag": str(bag), "await_chain": False}}
+    with composed(["bag_player"], resource("config/speak.yaml"), settings) as composition:
+        player, give_up = composition.nodes["bag_player"], time.monotonic() + 60
+        while not player.finished:
+            assert time.monotonic() < give_up
+            composition.spin(0.05)
+            if player.played:
+                monkeypatch.setattr(player, "now", lambda: time.time() - 3600)
+        assert player.played == player.count
+
+
 def test_a_player_keeps_distances_and_moves_them_to_now(ear, start, bag: Path) -> None:
     commands, sound = ear.hear(MotorCommand, "motor/command"), ear.hear(Audio, "audio")
     recorded = [said.message for said in Recorded(bag, "command").messages("motor/command")]
