@@ -68,17 +68,14 @@ def training() -> dict[str, float]:
     representation, config = APC(), Audio2LandmarkConfig(corpora=[], prepared=[])
     training = Audio2LandmarkTraining(config, APC())
     training.network.basis = torch.randn(config.motions, POINTS * 3)
-    mel = torch.randn(max(BATCH, config.batch), max(LENGTH, config.length), BANDS)
-    heard, shape = mel[: config.batch, : config.length], (config.batch, config.length)
-    voices = heard[: config.voices_batch]
+    mel, faces, voices = torch.randn(BATCH, LENGTH, BANDS), (config.batch, config.length), (config.voices_batch, config.length)
     batch = {
-        "faces": [heard, torch.randn(*shape, POINTS, 3), torch.ones(shape)],
-        "voices": [voices, torch.zeros(voices.shape[:2], dtype=torch.long)],
+        "faces": [torch.randn(*faces, BANDS), torch.randn(*faces, POINTS, 3), torch.ones(faces)],
+        "voices": [torch.randn(*voices, BANDS), torch.zeros(voices, dtype=torch.long)],
     }
-    apc = mel[:BATCH, :LENGTH]
     warnings.filterwarnings("ignore", "You are trying to `self.log")  # which has nobody to tell here
     return {
-        "apc": _throughput(representation, BATCH * LENGTH, lambda: l1_loss(representation.post(representation(apc)[0]), apc)),
+        "apc": _throughput(representation, BATCH * LENGTH, lambda: l1_loss(representation.post(representation(mel)[0]), mel)),
         "audio2landmark": _throughput(training.network, config.batch * config.length, lambda: training.training_step(batch, 0)),
     }
 
