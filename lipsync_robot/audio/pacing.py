@@ -8,7 +8,7 @@ from .files import FULL_SCALE
 from .mel import HOP, SAMPLE_RATE
 
 HOP_S = HOP / SAMPLE_RATE
-HELD_UP_S = 0.2  # who was stopped for longer, or whose clock was set, goes on where they were: no sound is skipped
+HELD_UP_S = 0.2  # who was stopped for longer, or whose clock was set, goes on with the block they were at
 EARLY_S = 0.0002  # or a timer of the same rhythm would find a block just due at one time and not yet at the next
 
 
@@ -34,8 +34,8 @@ class Pace:
 
     def due(self, now: float) -> Iterator[float]:
         """The moments of the blocks that are due by now (s), each counted as spoken once it was taken."""
-        if self.next is not None and self._asked is not None and abs(now - self._asked) > HELD_UP_S:
-            self.start(now)
+        if self._began is not None and self._asked is not None and abs(now - self._asked) > HELD_UP_S:
+            self._began += round((now - self._asked) / HOP_S) * HOP_S  # whole hops: all of one sound stays in one rhythm
         self._asked = now
         while (moment := self.next) is not None and now >= moment + HOP_S:
             self._passed += 1
