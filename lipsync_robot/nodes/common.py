@@ -43,6 +43,8 @@ CHUNKS = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE, history=
 # Without a DDS deadline: no publisher that offers none (`ros2 topic pub`, a bag) would be matched, and every pause in speech
 # would be a missed one. Each command carries its own lifetime instead, and motor_driver counts the poses that miss deadline_s.
 MOTION = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE, history=HistoryPolicy.KEEP_LAST)
+# How something stands: told when it changes, and to whoever comes later.
+STATE = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 # A picture is worth only its newest: nobody waits for one that was lost.
 IMAGE = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT, durability=DurabilityPolicy.VOLATILE)
 

@@ -1,4 +1,6 @@
-"""Motor commands -> the wire, each when its sound is heard.   motor/command, audio/void -> [motor_driver] -> motor/sent, serial
+"""Motor commands -> the wire, each when its sound is heard.
+
+motor/command, audio/void -> [motor_driver] -> motor/sent, motor/measured, motor/stopped, serial
 
 A managed node: configured it has the bus, active it moves, and whatever ends that leaves the face at neutral: limp, but for a
 Maestro that is left for good, whose own timeout would only stiffen it again.
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from lipsync_robot.msg import MotorCommand
@@ -65,8 +68,10 @@ class MotorDriverNode(common.Managed):
         self._said, self._ticked = "", 0.0
         self._came = self._next = 0.0  # when the last command that was sent at once came, and when another may
         self._told: Health | None = None
+        self._told_stopped: bool | None = None
         self._sent = self.create_publisher(JointState, "motor/sent", common.MOTION)
         self._measured = self.create_publisher(JointState, "motor/measured", common.MOTION)
+        self._stopped = self.create_publisher(Bool, "motor/stopped", common.STATE)
         self._void = Void(self, self._go_home_at_once)
         self.create_subscription(MotorCommand, "motor/command", self._on_command, common.MOTION)
         self._timer = self.create_timer(1 / self._params.rate_hz, self._on_time)
@@ -241,6 +246,9 @@ class MotorDriverNode(common.Managed):
         if self.driver.health is not self._told:
             self._told = self.driver.health
             self._tell(self._told)
+        if self.driver.guard.stopped is not self._told_stopped:
+            self._told_stopped = self.driver.guard.stopped
+            self._stopped.publish(Bool(data=self._told_stopped))
         if sent is None:
             return
         wired = self.now()

@@ -1,4 +1,4 @@
-"""Files, texts and streams of sound, one after the other.   say, say/chunks, say/stop -> [say] -> audio, audio/void
+"""Sounds, texts and streams in turn.   say, say/chunks, say/stop, motor/stopped -> [say] -> audio, audio/void
 
 Sound leaves in blocks of one hop in real time, as from a microphone. A request is said once the one before was heard.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
-from std_msgs.msg import Header
+from std_msgs.msg import Bool, Header
 from std_srvs.srv import Trigger
 
 from lipsync_robot.action import Say
@@ -32,6 +32,7 @@ SETTLED_S = 0.5  # after everybody listens: two ends of a topic do not find each
 FEEDBACK_S = 0.1
 LAST_S = 0.5  # in which the last results reach those who wait for them: DDS throws away what a node that has gone sent last
 KEPT_S = 60  # that a result can still be asked for
+FROZEN = "emergency stop: the motors are frozen until motor/reset (lipsync-robot motors reset)."
 
 
 @dataclass
@@ -98,9 +99,11 @@ class SayNode(common.Configured):
         self._pace = Pace()
         self._quiet_s = 0.0  # since the last sound
         self._alone = self._told = 0.0  # when somebody was missing, and when feedback was given last
+        self._frozen = False  # the motors, by an emergency stop
         self._audio = self.create_publisher(Audio, "audio", common.SOUND)
         self._void = self.create_publisher(Header, common.VOID, common.MOTION)
         self.create_subscription(SayChunk, "say/chunks", self._on_chunk, common.CHUNKS)
+        self.create_subscription(Bool, "motor/stopped", self._on_stopped, common.STATE)
         self.create_service(Trigger, "say/stop", self._on_stop)
         self._timer = self.create_timer(HOP_S / 2, self._tick)
         self._server = ActionServer(
@@ -135,9 +138,17 @@ class SayNode(common.Configured):
         if asked.interrupt and self._requests:
             self._recall("interrupted by a newer request.")
         self._requests.append(request)
+        if self._frozen:
+            self._answer(request, FROZEN)
+            return
         self._tell(request)
         self._timer.reset()
         self._tick()
+
+    def _on_stopped(self, stopped: Bool) -> None:
+        self._frozen = stopped.data
+        if self._frozen and self._requests:
+            self._recall(FROZEN)
 
     def _on_chunk(self, chunk: SayChunk) -> None:
         request = self._waiting(bytes(chunk.request.uuid))

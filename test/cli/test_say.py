@@ -24,6 +24,10 @@ def say(*arguments: object, sound: bytes = b"") -> subprocess.CompletedProcess:
     return subprocess.run(command, input=sound, capture_output=True, timeout=120, check=False)
 
 
+def operate(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run([COMMAND, "motors", *arguments], timeout=120, check=False)
+
+
 def away(board: VirtualController, robot: Robot, by: float) -> bool:
     """Whether any servo is driven from neutral that far; one that has gone limp is not driven."""
     return bool((np.abs(board.positions() - robot.neutral) > by).any())
@@ -71,6 +75,13 @@ def test_a_robot_says_what_it_is_told_until_it_is_stopped(
     assert b"1 requests are void" in say("--stop", *NAMESPACE).stderr
     assert b"lipsync-robot: stopped." in long.communicate(timeout=30)[1]
     assert long.returncode == 1
+
+    silenced = starts(board, robot, "--file", endless)
+    assert operate("stop", *NAMESPACE).returncode == 0
+    assert b"lipsync-robot: emergency stop: the motors are frozen" in silenced.communicate(timeout=30)[1]
+    assert silenced.returncode == 1
+    assert b"lipsync-robot: emergency stop: the motors are frozen" in say("--file", short, *NAMESPACE).stderr
+    assert operate("reset", *NAMESPACE).returncode == 0
 
     reading, writing = os.pipe()  # a stream that comes to no end, and Ctrl-C
     os.write(writing, short.read_bytes())
