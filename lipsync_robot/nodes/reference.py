@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import rclpy
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.action import get_action_server_names_and_types_by_node
-from rclpy.qos import QoSProfile
+from rclpy.qos import DurabilityPolicy, QoSProfile
 
 from ..errors import BadInputError
 from ..resources import resource
@@ -35,8 +35,9 @@ part of the speech network: it is chosen by training, and no parameter. `playbac
 `motor_driver` could not change it in the same instant.
 
 Quality of service, all of it keeping the last n messages: **sound** is whole, **motion** is reliable and shallow, an **image**
-may be lost. None has a DDS deadline: a publisher that offers none would not be heard, and every pause in speech would be a
-missed one. A command has its own lifetime instead, and `motor_driver` counts the poses that miss `deadline_s`.
+may be lost, and how something stands is latched: who comes later hears it, too. None has a DDS deadline: a publisher that
+offers none would not be heard, and every pause in speech would be a missed one. A command has its own lifetime instead, and
+`motor_driver` counts the poses that miss `deadline_s`.
 """
 
 
@@ -113,7 +114,8 @@ def _type(kind: type) -> str:
 
 
 def _quality(profile: QoSProfile) -> str:
-    return f"{profile.reliability.name.lower().replace('_', ' ')}, last {profile.depth}"
+    latched = ", latched" if profile.durability is DurabilityPolicy.TRANSIENT_LOCAL else ""
+    return f"{profile.reliability.name.lower().replace('_', ' ')}, last {profile.depth}{latched}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Sounds, texts and streams in turn.   say, say/chunks, say/stop, motor/stopped -> [say] -> audio, audio/void
+"""Files, texts and streams of sound, one after the other.
+
+say, say/chunks, say/stop, motor/stopped -> [say] -> audio, audio/void
 
 Sound leaves in blocks of one hop in real time, as from a microphone. A request is said once the one before was heard.
 """
