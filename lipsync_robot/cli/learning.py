@@ -21,6 +21,9 @@ Precision = Literal["fp32", "fp16", "int8", "int4"]
 Output = Annotated[Path, typer.Option(help="Where to write.")]
 Changes = Annotated[list[str] | None, typer.Argument(help="Settings to change, such as seed=1 epochs=2.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in OUTPUT.")]
+Devices = Annotated[
+    int, typer.Option(min=1, help="GPUs that share the work, or on a machine without one, processes. A batch stays as large.")
+]
 Model = Annotated[Path, typer.Option(dir_okay=False, callback=to_write, help="The ONNX model to write.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
 
@@ -31,11 +34,12 @@ def train_apc(
     changes: Changes = None,
     output: Output = Path("runs/apc"),
     resume: Resume = False,
+    devices: Devices = 1,
 ) -> None:
     """Pre-trains the speech representation on voices without faces. `train audio2landmark` builds on it, and writes both."""
     from ..learning import apc
 
-    apc.train(settings.load(apc.ApcConfig, config, changes or []), output, resume)
+    apc.train(settings.load(apc.ApcConfig, config, changes or []), output, resume, devices)
 
 
 @train.command("audio2landmark")
@@ -56,13 +60,14 @@ def train_audio2landmark(
         "models/human_face.npz"
     ),
     resume: Resume = False,
+    devices: Devices = 1,
 ) -> None:
     """Trains the network from speech to the landmarks of a face, on talking-head clips."""
     from ..face.profile import UNKNOWN, HumanFace
     from ..learning import audio2landmark
 
     loaded = settings.load(audio2landmark.Audio2LandmarkConfig, config, changes or [])
-    trained = audio2landmark.train(loaded, apc_run, output, resume)
+    trained = audio2landmark.train(loaded, apc_run, output, resume, devices)
     HumanFace(trained.static.numpy(), UNKNOWN).save(human_face)
     if loaded.network == "streaming":
         export_run([apc_run], model.with_name("apc.onnx"), apc_run)

@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, RandomSampler
 
 from ..errors import BadInputError
 from . import augment, fit
@@ -84,8 +84,12 @@ class ApcTraining(lightning.LightningModule):
         return fit.one_cycle(self, self.config.learning_rate)
 
 
-def train(config: ApcConfig, output: Path, resume: bool) -> APC:
-    """Trains, keeping checkpoints and network.pt under output; with resume, goes on from the last one -> the network."""
+def train(config: ApcConfig, output: Path, resume: bool, devices: int = 1) -> APC:
+    """Trains on that many devices, keeping checkpoints and network.pt under output -> the network.
+
+    With resume, goes on from the last checkpoint.
+    """
+    batch = fit.share("batch", config.batch, devices)
     lightning.seed_everything(config.seed)
     packs = [Path(path) for path in config.data]
     data = Sequences(packs, config.length, HELD_OUT)
@@ -96,13 +100,14 @@ def train(config: ApcConfig, output: Path, resume: bool) -> APC:
             f"{config.batch} and 1 are needed. Add voices, or lower length or batch."
         )
     fit.begin(output, asdict(config), resume)
-    loaders = [DataLoader(data, config.batch, shuffle=True, drop_last=True), DataLoader(held_out, config.batch)]
+    drawn = RandomSampler(data, num_samples=len(data) // devices)
+    loaders = [DataLoader(data, batch, sampler=drawn, drop_last=True), DataLoader(held_out, config.batch)]
     module = ApcTraining(config)
     if config.start:
         module.network = load(Path(config.start) / "network.pt").train()
     else:
         module.network.mean, module.network.std = data.statistics()
-    fit.run(module, loaders[0], loaders[1], output, config.epochs, monitor="val_loss", resume=resume)
+    fit.run(module, loaders[0], loaders[1], output, config.epochs, monitor="val_loss", resume=resume, devices=devices)
     torch.save({"config": asdict(config), "state": module.network.state_dict()}, output / "network.pt")
     return module.network
 

@@ -1,9 +1,9 @@
 """Training of audio2landmark on talking-head clips, over a frozen APC. Seed 001, section 2.4 (final: summer report 3.1)."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import lightning
 import numpy as np
@@ -187,18 +187,25 @@ def _sample(data: clips.Clips) -> np.ndarray:
     return sample[np.random.default_rng(0).permutation(len(sample))[:6000]]
 
 
-def train(config: Audio2LandmarkConfig, apc_run: Path, output: Path, resume: bool) -> Audio2LandmarkTraining:
-    """Trains over the APC of apc_run, keeping checkpoints and network.pt under output -> the best on the `val` speakers."""
+def train(config: Audio2LandmarkConfig, apc_run: Path, output: Path, resume: bool, devices: int = 1) -> Audio2LandmarkTraining:
+    """Trains over the APC of apc_run on that many devices, keeping checkpoints and network.pt under output -> the best on the
+    `val` speakers."""
     if len(config.corpora) != len(config.prepared):
         raise BadInputError(f"{len(config.corpora)} corpora but {len(config.prepared)} prepared folders: give one for each.")
     folders = [(Path(corpus), Path(prepared)) for corpus, prepared in zip(config.corpora, config.prepared, strict=True)]
     training = sum((clips.load_split(*folder, "train") for folder in folders), clips.Clips([]))
     validation = sum((clips.load_split(*folder, split) for folder in folders for split in ("val", "dev")), clips.Clips([]))
-    return fitted(config, apc_run, output, training, validation, resume)
+    return fitted(config, apc_run, output, training, validation, resume, devices)
 
 
 def fitted(
-    config: Audio2LandmarkConfig, apc_run: Path, output: Path, training: clips.Clips, validation: clips.Clips, resume: bool
+    config: Audio2LandmarkConfig,
+    apc_run: Path,
+    output: Path,
+    training: clips.Clips,
+    validation: clips.Clips,
+    resume: bool,
+    devices: int = 1,
 ) -> Audio2LandmarkTraining:
     """As train, on the clips given."""
     if not len(training) or not len(validation):
@@ -208,6 +215,7 @@ def fitted(
     for pack in map(Path, config.voices):
         if not sound.phones_of(pack).exists():
             raise BadInputError(f"{pack}: its phones are not known. Prepare it with --transcripts, or leave it out of voices.")
+    part: dict[str, Any] = {key: fit.share(key, getattr(config, key), devices) for key in ("batch", "draws", "voices_batch")}
     fit.begin(output, asdict(config), resume)
     lightning.seed_everything(config.seed)
     module = Audio2LandmarkTraining(config, apc.load(apc_run / "network.pt"), validation)
@@ -221,8 +229,18 @@ def fitted(
             sample = torch.from_numpy(_sample(typical))
             module.network.mean, module.network.std = sample.mean(0), sample.std(0).clamp_min(LEAST_STD_CM)
     once: DataLoader = DataLoader([0])  # type: ignore[arg-type]
-    loaders = _loaders(config, training)
-    fit.run(module, loaders, once, output, config.epochs, "val_aperture_r", mode="max", patience=config.epochs, resume=resume)
+    fit.run(
+        module,
+        _loaders(replace(config, **part), training),
+        once,
+        output,
+        config.epochs,
+        "val_aperture_r",
+        mode="max",
+        patience=config.epochs,
+        resume=resume,
+        devices=devices,
+    )
     save(module, output)
     return module.eval()
 

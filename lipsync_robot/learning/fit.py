@@ -39,16 +39,22 @@ def run(
     patience: int = 10,
     resume: bool = False,
     precision: Precision | None = None,
+    devices: int = 1,
 ) -> float:
     """Fits module and leaves it with its best weights -> the monitored figure they reached. output: checkpoints and logs.
 
-    precision: None for the fastest that recurrent layers bear.
+    precision: None for the fastest that recurrent layers bear. devices: GPUs, or else processes, that train together. Each is
+    a process that runs all of the command up to here, draws by a chance of its own, and should be given its part of a batch;
+    only the first one comes back.
     """
     best = Best(output, "best", monitor, mode=mode, save_last=True, enable_version_counter=False)
     stop = EarlyStopping(monitor, mode=mode, patience=patience)
     trainer = lightning.Trainer(
         max_epochs=epochs,
-        devices=1,  # what comes after, the export, is not made to be run by several processes
+        devices=devices,
+        # Without voices the head that tells phones gets no gradient, for which others would wait.
+        strategy="ddp_find_unused_parameters_true" if devices > 1 else "auto",
+        use_distributed_sampler=False,  # it would draw every piece of the voices, and leave nothing to weights
         precision=precision or fastest(),
         gradient_clip_val=GRADIENT_NORM,
         callbacks=[best, stop, Chance(), LearningRateMonitor(), RichProgressBar(console_kwargs={"stderr": True})],
@@ -61,9 +67,15 @@ def run(
     try:
         trainer.fit(module, training, validation, ckpt_path=str(last) if resume and last.exists() else None)
     except SystemExit:  # which Lightning makes of Ctrl-C
+        if not trainer.is_global_zero:
+            raise
         whole = f"{trainer.current_epoch} of {epochs} epochs are whole; --resume goes on from there"
         print(f" stopped: {whole if last.exists() else 'before the first epoch was whole'}", file=sys.stderr)
         raise KeyboardInterrupt from None
+    if devices > 1:
+        torch.distributed.destroy_process_group()
+    if not trainer.is_global_zero:
+        sys.exit()
     kept = torch.load(output / "best.ckpt", weights_only=False, map_location="cpu")
     module.load_state_dict(kept["state_dict"])
     (score,) = (each["best_model_score"] for name, each in kept["callbacks"].items() if name.startswith(Best.__qualname__))
@@ -83,10 +95,14 @@ class Best(ModelCheckpoint):
 
 
 class Chance(lightning.Callback):
-    """Has a run that goes on draw what it would have drawn: not again what it began with."""
+    """Has a run that goes on draw what it would have drawn: not again what it began with. And each of several devices others
+    than the first one; these draw anew where a run goes on."""
 
     def __init__(self) -> None:
         self._before: dict[str, Any] | None = None
+
+    def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
+        self._part(trainer.global_rank)
 
     def state_dict(self) -> dict[str, Any]:
         return {"processor": torch.get_rng_state(), "gpus": torch.cuda.get_rng_state_all()}
@@ -100,9 +116,15 @@ class Chance(lightning.Callback):
             if len(self._before["gpus"]) == torch.cuda.device_count():
                 torch.cuda.set_rng_state_all([state.cpu() for state in self._before["gpus"]])
             self._before = None
+            self._part(trainer.global_rank)
             batches = trainer.fit_loop._data_fetcher
             assert batches is not None
             iter(batches)  # anew: the samplers have drawn already, by chance as it stood
+
+    def _part(self, rank: int) -> None:
+        """From here on this device's chance is its own."""
+        if rank:
+            torch.manual_seed(int(torch.randint(2**48, ())) + rank)
 
 
 def fastest(processor: Path = Path("/proc/cpuinfo")) -> Precision:
@@ -111,6 +133,18 @@ def fastest(processor: Path = Path("/proc/cpuinfo")) -> Precision:
     if torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
     return "bf16-mixed" if processor.is_file() and MATRICES in processor.read_text().split() else "32-true"
+
+
+def share(setting: str, value: int, devices: int) -> int:
+    """What each of the devices takes of the value of a setting. Raises BadInputError."""
+    there = torch.cuda.device_count() or devices
+    if devices > there:
+        raise BadInputError(f"--devices {devices}: this machine has {there}. Give at most so many.")
+    if value % devices:
+        raise BadInputError(
+            f"--devices {devices}: {setting} {value} cannot be shared evenly among them. Change one of the two."
+        )
+    return value // devices
 
 
 def begin(run: Path, settings: dict[str, Any], resume: bool) -> None:

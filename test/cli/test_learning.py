@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from lipsync_robot.face.landmarks import CANONICAL
 from lipsync_robot.face.mapping import Mapping
@@ -34,8 +35,10 @@ def test_voices_become_a_representation_and_clips_a_face_over_it(
     assert packed.returncode == 0, packed.stderr
     settings = "data: [prepared/voices.npy]\nunits: 16\nlayers: 1\nlength: 40\nbatch: 2\nepochs: 1\n"
     (tmp_path / "apc.yaml").write_text(settings)
-    trained = run(tmp_path, "train", "apc", "apc.yaml")
+    devices = str(min(2, torch.cuda.device_count() or 2))
+    trained = run(tmp_path, "train", "apc", "apc.yaml", "--devices", devices)
     assert trained.returncode == 0, trained.stderr
+    assert f"MEMBER: {devices}/{devices}" in trained.stderr or devices == "1"
     again = here(tmp_path, "train", "apc", "apc.yaml", "--resume")
     assert again.returncode == 0, again.stderr
     exported = here(tmp_path, "export", "runs/apc", "--model", "out/apc.onnx", "--precision", "int8")

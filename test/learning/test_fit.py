@@ -1,8 +1,13 @@
-"""In which precision a machine trains, and what a run goes on from."""
+"""In which precision a machine trains, on how many devices, and what a run goes on from."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import lightning
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -94,3 +99,43 @@ def test_the_best_epoch_is_kept_and_not_the_last(tmp_path: Path) -> None:
     assert best.seen == last.seen
     assert best.number != last.number
     assert trained(tmp_path / "best", figures, resume=True).number == best.number  # it is over: nothing is trained
+
+
+TOGETHER = """
+import json, os, sys
+from pathlib import Path
+import lightning, torch
+from torch.utils.data import DataLoader, RandomSampler
+from lipsync_robot.learning import fit
+from test_fit import Line
+
+class Told(Line):
+    def on_train_end(self):
+        told = {"seen": self.seen, "number": self.number.item()}
+        Path(f"{self.global_rank}.json").write_text(json.dumps(told))
+
+lightning.seed_everything(0)
+numbers = torch.arange(8.0)[:, None]
+loader = DataLoader(numbers, 2, sampler=RandomSampler(numbers, num_samples=4))
+fit.run(Told([0.2, 0.1], None), loader, DataLoader([0]), Path("run"), 2, "figure", precision="32-true", devices=2)
+print("came back")
+"""
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU, and may have only one")
+def test_two_devices_draw_by_chances_of_their_own_and_learn_the_same(tmp_path: Path) -> None:
+    (tmp_path / "together.py").write_text(TOGETHER)
+    command, places = [sys.executable, "together.py"], {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    ended = subprocess.run(command, cwd=tmp_path, env=places, capture_output=True, text=True, timeout=300, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("came back") == 1
+    one, other = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
+    assert one["number"] == other["number"] != 0
+    assert [len(epoch) for epoch in one["seen"] + other["seen"]] == [4] * 4
+    assert np.intersect1d(one["seen"], other["seen"]).size == 0
+
+
+def test_a_batch_is_shared_evenly_or_not_at_all() -> None:
+    assert fit.share("batch", 32, 1) == 32
+    with pytest.raises(BadInputError, match=r"--devices 5: (batch 32 cannot be shared evenly|this machine has)"):
+        fit.share("batch", 32, 5)
