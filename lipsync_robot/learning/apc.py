@@ -75,10 +75,10 @@ class ApcTraining(lightning.LightningModule):
         last_seen = self.network.normalise(mel)
         repeated = (last_seen[:, self.config.shift :] - last_seen[:, : -self.config.shift]).abs().mean()
         loss = l1 + self.config.phones_weight * entropy
-        self.log_dict({"val_l1": l1, "val_loss": loss}, prog_bar=True)
+        self.log_dict({"val_l1": l1, "val_loss": loss}, prog_bar=True, sync_dist=True)
         if known:
-            self.log("val_phones_told", told, prog_bar=True, batch_size=known)
-        self.log("val_l1_repeat_last", repeated)
+            self.log("val_phones_told", told, prog_bar=True, batch_size=known, sync_dist=True)
+        self.log("val_l1_repeat_last", repeated, sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return fit.one_cycle(self, self.config.learning_rate)

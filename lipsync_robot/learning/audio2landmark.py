@@ -154,7 +154,7 @@ class Audio2LandmarkTraining(lightning.LightningModule):
     def validation_step(self, batch: Tensor, _: int) -> None:
         """Scores once over all validation clips; the loader only calls for it."""
         figures = evaluation.evaluate(self.predict, self._validation, self.config.lookahead)
-        self.log_dict({f"val_{name}": value for name, value in figures.items()})
+        self.log_dict({f"val_{name}": value for name, value in figures.items()}, sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return fit.one_cycle(self, self.config.learning_rate)
