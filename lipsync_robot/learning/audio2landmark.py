@@ -26,6 +26,7 @@ LEAST_STD_CM = 0.01  # of a coordinate, for standardising: stiller ones are Face
 STILL = 1e-4  # cm^4: below it motions are FaceMesh's jitter, which nothing has to follow
 NEARLY_CLOSED_CM = 0.12  # of opening, more than at rest
 TYPICAL = 1000  # clips at most that the face at rest and the principal motions are taken from
+VALIDATED = 300  # clips at most, from all over, that an epoch is scored on: those of a large corpus would take hours
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ class Audio2LandmarkTraining(lightning.LightningModule):
         return cross_entropy(told, said, ignore_index=UNKNOWN, label_smoothing=0.05)
 
     def validation_step(self, batch: Tensor, _: int) -> None:
-        """Scores once over all validation clips; the loader only calls for it."""
+        """Scores over all validation clips at once; the loader only calls for it."""
         figures = evaluation.evaluate(self.predict, self._validation, self.config.lookahead)
         self.log_dict({f"val_{name}": value for name, value in figures.items()}, sync_dist=True)
 
@@ -218,7 +219,7 @@ def fitted(
     part: dict[str, Any] = {key: fit.share(key, getattr(config, key), devices) for key in ("batch", "draws", "voices_batch")}
     fit.begin(output, asdict(config), resume)
     lightning.seed_everything(config.seed)
-    module = Audio2LandmarkTraining(config, apc.load(apc_run / "network.pt"), validation)
+    module = Audio2LandmarkTraining(config, apc.load(apc_run / "network.pt"), validation.sample(VALIDATED))
     typical = training.sample(TYPICAL)
     module.static = torch.from_numpy(np.mean([clip.neutral for clip in typical], axis=0))
     if isinstance(module.network, Audio2Landmark):
