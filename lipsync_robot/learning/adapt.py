@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler
 from ..audio.mel import FRAME_RATE
 from ..errors import BadInputError
 from . import augment, clips
-from .audio2landmark import Audio2LandmarkConfig, Audio2LandmarkTraining
+from .audio2landmark import Audio2LandmarkConfig, Audio2LandmarkTraining, closed
 from .fit import GRADIENT_NORM
 from .progress import track
 from .voices import Sequences
@@ -48,13 +48,14 @@ def adapted(module: Audio2LandmarkTraining, data: clips.Clips) -> Audio2Landmark
     optimizer = torch.optim.Adam(module.network.parameters(), LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.5 + 0.5 * math.cos(math.pi * step / STEPS))
     for (mel, face, weight), *voices in track(zip(*batches, strict=True), "adapting", STEPS):
-        mel = augment.microphone(mel)
+        mel, shut = augment.microphone(mel), closed(face)
         for others, _ in voices:
             others = augment.everything(others)
             with torch.no_grad():
-                face = torch.cat([face, before(others)])
+                answered, log_odds = before.told(others)
+            face, shut = torch.cat([face, answered]), torch.cat([shut, torch.sigmoid(log_odds)])
             mel, weight = torch.cat([mel, others]), torch.cat([weight, torch.ones(others.shape[:2])])
-        loss = module.missed(module(mel), face, weight)
+        loss = module.lost(*module.told(mel), face, shut, weight)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(module.network.parameters(), GRADIENT_NORM)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from torch.utils.data import DataLoader, RandomSampler, WeightedRandomSampler
 
 from ..audio.mel import BANDS
@@ -24,6 +24,8 @@ from .voices import Sequences
 
 LEAST_STD_CM = 0.01  # of a coordinate, for standardising: stiller ones are FaceMesh's jitter
 STILL = 1e-4  # cm^4: below it motions are FaceMesh's jitter, which nothing has to follow
+CLOSED, SOFT = 0.22, 0.04  # of how far a mouth opens within a stretch: below it counts as closed, and how sharply
+LEAST_OPEN_CM = 0.3  # that a mouth is taken to open at least, by those who never open it
 NEARLY_CLOSED_CM = 0.12  # of opening, more than at rest
 TYPICAL = 1000  # clips at most that the face at rest and the principal motions are taken from
 VALIDATED = 300  # clips at most, from all over, that an epoch is scored on: those of a large corpus would take hours
@@ -49,6 +51,7 @@ class Audio2LandmarkConfig:
     lips_weight: float = 4.0  # of the lips' and jaw's squared error against the rest of the face
     aperture_weight: float = 1.0  # of the squared error of the mouth opening
     closure_weight: float = 1.5  # of what a nearly closed mouth counts more than an open one
+    closed_weight: float = 0.2  # of the cross-entropy of whether the mouth is closed
     following_weight: float = 0.2  # of what opening and width lack to follow the true ones, whatever their size
     recorded: float = 0.3  # share of a batch that is heard as it was recorded, not in another throat and room
     silence: float = 0.1  # share of a batch in which nobody speaks
@@ -97,6 +100,11 @@ class Audio2LandmarkTraining(lightning.LightningModule):
         """mel (batch, time, 80) dB -> (batch, time, 468, 3) cm."""
         return self.network(self.hear(mel))[0]
 
+    def told(self, mel: Tensor) -> tuple[Tensor, Tensor]:
+        """mel (batch, time, 80) dB -> what is learned: displacement (batch, time, 468, 3) cm, log-odds of a closed mouth."""
+        assert isinstance(self.network, Audio2Landmark)
+        return self.network.told(self.network.listen(self.hear(mel))[0])
+
     def predict(self, mel: np.ndarray) -> np.ndarray:
         """mel (hops, 80) dB of one utterance -> (hops, 468, 3) cm, `lookahead` hops late."""
         with torch.no_grad():
@@ -109,23 +117,32 @@ class Audio2LandmarkTraining(lightning.LightningModule):
         )
         mel = torch.where(silent, augment.stationary_noise(mel), torch.where(recorded, mel, augment.everything(mel)))
         face = face * ~silent[..., None]
+        if isinstance(self.network, Sliced):
+            loss = self.missed(self(mel), face, weight)
+            self.log("train_loss", loss)
+            return loss
+        heard, phones = mel, mel.new_zeros(())
         if "voices" in batch:
-            assert isinstance(self.network, Audio2Landmark)
             voices, spoken = batch["voices"]
-            understood, _state = self.network.listen(self.hear(torch.cat([mel, augment.everything(voices)])))
-            predicted = self.network.face(understood[: len(mel)])
-            told = self.config.phones_weight * self._phones_missed(understood, spoken, silent[:, 0, 0])
-        else:
-            predicted, told = self(mel), mel.new_zeros(())
-        loss = self.missed(predicted, face, weight)
-        self.log_dict({"train_loss": loss, "train_phones": told})
-        return loss + told
+            heard = torch.cat([mel, augment.everything(voices)])
+        understood, _state = self.network.listen(self.hear(heard))
+        if "voices" in batch:
+            phones = self.config.phones_weight * self._phones_missed(understood, spoken, silent[:, 0, 0])
+        loss = self.lost(*self.network.told(understood[: len(mel)]), face, closed(face), weight)
+        self.log_dict({"train_loss": loss, "train_phones": phones})
+        return loss + phones
+
+    def lost(self, predicted: Tensor, log_odds: Tensor, face: Tensor, shut: Tensor, weight: Tensor) -> Tensor:
+        """predicted, face (batch, time, 468, 3) cm; log_odds of a closed mouth, how far it is shut (0..1), weight (batch, time)
+        -> the loss."""
+        doubt = binary_cross_entropy_with_logits(log_odds.float(), shut, reduction="none")
+        return self.missed(predicted, face, weight) + self.config.closed_weight * (doubt * weight).sum() / weight.sum()
 
     def missed(self, predicted: Tensor, face: Tensor, weight: Tensor) -> Tensor:
-        """predicted, face (batch, time, 468, 3) cm, weight (batch, time) -> the loss.
+        """predicted, face (batch, time, 468, 3) cm, weight (batch, time) -> how far the one is from the other.
 
-        The least squares of an uncertain closure is a mouth half open, which no listener forgives: closures weigh more.
-        How far a mouth moves is a matter of the person, when it moves is not: that counts besides.
+        A closure that is missed no listener forgives: they weigh more. How far a mouth moves is a matter of the person, when
+        it moves is not: that counts besides.
         """
         predicted = predicted.float()  # of bfloat16, whose steps a small motion would vanish in
         error = predicted - face
@@ -159,6 +176,13 @@ class Audio2LandmarkTraining(lightning.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return fit.one_cycle(self, self.config.learning_rate)
+
+
+def closed(face: Tensor) -> Tensor:
+    """face (batch, time, 468, 3) cm -> how far the mouth counts as closed (batch, time), 0..1."""
+    opened = (face[..., UPPER_LIP, 1] - face[..., LOWER_LIP, 1]).clamp_min(0)
+    high = opened.quantile(0.95, dim=1, keepdim=True).clamp_min(LEAST_OPEN_CM)
+    return torch.sigmoid((CLOSED - opened / high) / SOFT)
 
 
 def astray(predicted: Tensor, face: Tensor, weight: Tensor) -> Tensor:

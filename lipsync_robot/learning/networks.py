@@ -6,9 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from ..audio.mel import BANDS
-from ..face.landmarks import POINTS
+from ..face.landmarks import LOWER_LIP, POINTS, UPPER_LIP
 from ..vision.expression import INPUT_FRAMES
 from .phones import PHONES
+
+SURE, STEEP = 1.5, 2.0  # log-odds of a closed mouth at which it is closed half-way, and how much more closes it all the way
 
 
 class APC(nn.Module):
@@ -47,6 +49,9 @@ class Audio2Landmark(nn.Module):
 
     Stands in for seed 001's sliced LSTM with attention: it carries its state, so that a hop costs one step. It may learn to
     tell phones besides, so that voices without a face keep it from learning one face's voice by heart.
+
+    The least squares of an uncertain closure is a mouth half open. So it tells besides whether the mouth is closed, and closes
+    it where it is sure.
     """
 
     basis: Tensor
@@ -54,23 +59,45 @@ class Audio2Landmark(nn.Module):
     def __init__(self, heard: int, units: int, layers: int, motions: int, dropout: float) -> None:
         """heard: numbers a hop, of whatever it listens to."""
         super().__init__()
-        self.register_buffer("basis", torch.zeros(motions, POINTS * 3))  # cm, the data's principal motions
+        # cm, the data's principal motions, each as large as it usually is
+        self.register_buffer("basis", torch.zeros(motions, POINTS * 3))
         self.enter = nn.Sequential(nn.Linear(heard, units), nn.GELU(), nn.Dropout(dropout))
         self.gru = nn.GRU(units, units, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
-        self.leave = nn.Sequential(nn.Dropout(dropout), nn.Linear(units, units), nn.GELU(), nn.Linear(units, motions))
+        self.leave = nn.Sequential(nn.Dropout(dropout), nn.Linear(units, units), nn.GELU(), nn.Linear(units, motions + 1))
         self.phones = nn.Linear(units, len(PHONES))
 
     def listen(self, heard: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """heard (batch, time, heard) -> what is understood of it (batch, time, units), state."""
         return self.gru(self.enter(heard), state)
 
-    def face(self, understood: Tensor) -> Tensor:
-        """-> displacement (batch, time, 468, 3) cm."""
-        return (self.leave(understood) @ self.basis).unflatten(-1, (POINTS, 3))
+    def told(self, understood: Tensor) -> tuple[Tensor, Tensor]:
+        """-> displacement (batch, time, 468, 3) cm by least squares, log-odds of a closed mouth (batch, time)."""
+        motions, closed = self._motions(understood)
+        return self._displacement(motions), closed[..., 0]
 
     def forward(self, heard: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """heard (batch, time, heard) -> displacement (batch, time, 468, 3) cm of a mouth that closes, state."""
         understood, state = self.listen(heard, state)
-        return self.face(understood), state
+        motions, closed = self._motions(understood)
+        opening = _opens(self.basis)
+        opens = (motions @ opening[:, None]).clamp_min(0) / opening.square().sum().clamp_min(1e-9)
+        return self._displacement(motions - torch.sigmoid(STEEP * (closed - SURE)) * opens * opening), state
+
+    def _motions(self, understood: Tensor) -> tuple[Tensor, Tensor]:
+        motions, closed = self.leave(understood).split([len(self.basis), 1], dim=-1)
+        return motions, closed
+
+    def _displacement(self, motions: Tensor) -> Tensor:
+        return (motions @ self.basis).unflatten(-1, (POINTS, 3))
+
+
+def _opens(basis: Tensor) -> Tensor:
+    """(motions, 1404) cm -> (motions,) cm that each opens the mouth by.
+
+    As motions vary alike and independently, this is also the direction in which a mouth that only opens goes among them.
+    """
+    lips = basis.unflatten(-1, (POINTS, 3))[:, [UPPER_LIP, LOWER_LIP], 1]
+    return lips[:, 0] - lips[:, 1]
 
 
 class Committee(nn.Module):

@@ -16,7 +16,7 @@ from lipsync_robot.face.landmarks import CANONICAL, aperture
 from lipsync_robot.inference import MADE_OF, ModelError, Network, light
 from lipsync_robot.learning import costs, export
 from lipsync_robot.learning.finished import TOLERANCE, to_onnx
-from lipsync_robot.learning.networks import APC, SLICE, Audio2Landmark
+from lipsync_robot.learning.networks import APC, SLICE, SURE, Audio2Landmark
 from lipsync_robot.resources import resource
 from lipsync_robot.speech.audio2landmark import Audio2Landmark as Speaking
 from lipsync_robot.speech.audio2landmark import apc_of
@@ -36,6 +36,7 @@ def networks(mel: np.ndarray) -> tuple[APC, Audio2Landmark]:
     representation, network = APC(units=96, layers=2).eval(), Audio2Landmark(96 + BANDS, 64, 2, 8, dropout=0.0).eval()
     representation.mean, representation.std = torch.from_numpy(mel).mean(0), torch.from_numpy(mel).std(0)
     network.basis = 4 * torch.randn(network.basis.shape)
+    network.leave[-1].bias.data[-1] = SURE  # so that what closes it does something
     return representation, network
 
 

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 
 from lipsync_robot.audio.mel import SAMPLE_RATE, LogMel
 from lipsync_robot.errors import BadInputError
+from lipsync_robot.face.landmarks import LOWER_LIP, UPPER_LIP
 from lipsync_robot.inference import Network
 from lipsync_robot.learning import (
     adapt,
@@ -25,6 +26,7 @@ from lipsync_robot.learning import (
     sound,
 )
 from lipsync_robot.learning.networks import APC
+from lipsync_robot.learning.networks import Audio2Landmark as Audio2LandmarkNetwork
 from lipsync_robot.learning.phones import PHONES
 from lipsync_robot.resources import resource
 from lipsync_robot.speech.audio2landmark import Audio2Landmark
@@ -166,6 +168,42 @@ def test_astray_is_a_mouth_that_moves_at_another_time_and_not_one_that_moves_les
     elsewhere[:, :10] = 5.0
     assert audio2landmark.astray(elsewhere, face, counts) == pytest.approx(0, abs=1e-3)
     assert audio2landmark.astray(face, face, torch.zeros(3, 60)).isfinite()  # a clip too short for the look-ahead
+
+
+def test_a_mouth_counts_as_closed_by_how_far_it_opens_within_the_stretch() -> None:
+    face = torch.zeros(3, 100, 468, 3)
+    face[0, :, UPPER_LIP, 1] = torch.linspace(0, 2, 100)  # cm
+    face[1, :, UPPER_LIP, 1] = torch.linspace(0, 1, 100)
+    face[2, :, UPPER_LIP, 1] = 0.02  # who does not speak
+    shut = audio2landmark.closed(face)
+    assert_allclose(shut[0], shut[1])
+    assert (shut[0, :12] > 0.9).all()
+    assert (shut[0, 30:] < 0.1).all()
+    assert (shut[2] > 0.9).all()
+
+
+def test_where_it_is_sure_the_network_closes_the_mouth_and_leaves_the_rest_of_the_face_as_it_is() -> None:
+    torch.manual_seed(0)
+    network = Audio2LandmarkNetwork(80, units=16, layers=1, motions=6, dropout=0.0).eval()
+    network.basis = torch.randn(6, 468 * 3)
+    heard = torch.randn(1, 50, 80)
+
+    def opens(face: torch.Tensor) -> torch.Tensor:
+        return face[..., UPPER_LIP, 1] - face[..., LOWER_LIP, 1]
+
+    with torch.no_grad():
+        asked, _ = network.told(network.listen(heard)[0])
+        network.leave[-1].bias[-1] = -20.0
+        unsure, _ = network(heard)
+        network.leave[-1].bias[-1] = 20.0
+        sure, _ = network(heard)
+    assert_allclose(unsure, asked, atol=1e-5)
+    assert (opens(asked) > 0.01).any()
+    assert_allclose(opens(sure), opens(asked).clamp_max(0), atol=1e-5)
+    stays = opens(asked) <= 0
+    assert_allclose(sure[stays], asked[stays], atol=1e-5)
+    moved = (sure - asked).flatten(0, 1).flatten(1)
+    assert torch.linalg.matrix_rank(moved, rtol=1e-4) == 1  # by one motion, that of an opening mouth
 
 
 VARIANTS = comparisons.variants(resource("config/train/ablations.yaml"))
