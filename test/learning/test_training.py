@@ -186,21 +186,24 @@ def test_where_it_is_sure_the_network_closes_the_mouth_and_leaves_the_rest_of_th
     torch.manual_seed(0)
     network = Audio2LandmarkNetwork(80, units=16, layers=1, motions=6, dropout=0.0).eval()
     network.basis = torch.randn(6, 468 * 3)
-    heard = torch.randn(1, 50, 80)
+    heard = 5 * torch.randn(1, 50, 80)
 
     def opens(face: torch.Tensor) -> torch.Tensor:
         return face[..., UPPER_LIP, 1] - face[..., LOWER_LIP, 1]
 
     with torch.no_grad():
+        network.leave[-1].bias.zero_()
+        network.leave[-1].weight[:] = torch.randn(7, 16)
         asked, _ = network.told(network.listen(heard)[0])
-        network.leave[-1].bias[-1] = -20.0
+        network.leave[-1].bias[-1] = -50.0
         unsure, _ = network(heard)
-        network.leave[-1].bias[-1] = 20.0
+        network.leave[-1].bias[-1] = 50.0
         sure, _ = network(heard)
     assert_allclose(unsure, asked, atol=1e-5)
-    assert (opens(asked) > 0.01).any()
+    assert (opens(asked) > 0.1).any()
     assert_allclose(opens(sure), opens(asked).clamp_max(0), atol=1e-5)
     stays = opens(asked) <= 0
+    assert stays.any()
     assert_allclose(sure[stays], asked[stays], atol=1e-5)
     moved = (sure - asked).flatten(0, 1).flatten(1)
     assert torch.linalg.matrix_rank(moved, rtol=1e-4) == 1  # by one motion, that of an opening mouth
