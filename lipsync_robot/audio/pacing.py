@@ -35,7 +35,8 @@ class Pace:
     def due(self, now: float) -> Iterator[float]:
         """The moments of the blocks that are due by now (s), each counted as spoken once it was taken."""
         if self._began is not None and self._asked is not None and abs(now - self._asked) > HELD_UP_S:
-            self._began += round((now - self._asked) / HOP_S) * HOP_S  # whole hops: all of one sound stays in one rhythm
+            # By whole hops: all of one sound stays in one rhythm, though after a clock was set perhaps not in its timer's.
+            self._began += round((now - self._asked) / HOP_S) * HOP_S
         self._asked = now
         while (moment := self.next) is not None and now >= moment + HOP_S:
             self._passed += 1

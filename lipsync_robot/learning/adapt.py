@@ -13,6 +13,7 @@ from ..errors import BadInputError
 from . import augment, clips
 from .audio2landmark import Audio2LandmarkConfig, Audio2LandmarkTraining, closed
 from .fit import GRADIENT_NORM
+from .networks import Audio2Landmark
 from .progress import track
 from .voices import Sequences
 
@@ -39,6 +40,8 @@ def adapted(module: Audio2LandmarkTraining, data: clips.Clips) -> Audio2Landmark
     """
     if not len(data):
         raise BadInputError("There is no clip to adapt to. Prepare some seconds of video: lipsync-robot data prepare FOLDER")
+    if not isinstance(module.network, Audio2Landmark):
+        raise BadInputError("A sliced network is for comparison only, and cannot be adapted. Name a run of a streaming one.")
     torch.manual_seed(0)
     before, module = module.eval(), copy.deepcopy(module).train()
     module.config = config = replace(module.config, following_weight=Audio2LandmarkConfig.following_weight)
@@ -55,7 +58,8 @@ def adapted(module: Audio2LandmarkTraining, data: clips.Clips) -> Audio2Landmark
                 answered, log_odds = before.told(others)
             face, shut = torch.cat([face, answered]), torch.cat([shut, torch.sigmoid(log_odds)])
             mel, weight = torch.cat([mel, others]), torch.cat([weight, torch.ones(others.shape[:2])])
-        loss = module.lost(*module.told(mel), face, shut, weight)
+        predicted, log_odds = module.told(mel)
+        loss = module.missed(predicted, face, weight) + module.doubt(log_odds, shut, weight)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(module.network.parameters(), GRADIENT_NORM)

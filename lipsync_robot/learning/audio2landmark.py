@@ -51,7 +51,7 @@ class Audio2LandmarkConfig:
     lips_weight: float = 4.0  # of the lips' and jaw's squared error against the rest of the face
     aperture_weight: float = 1.0  # of the squared error of the mouth opening
     closure_weight: float = 1.5  # of what a nearly closed mouth counts more than an open one
-    closed_weight: float = 0.2  # of the cross-entropy of whether the mouth is closed
+    closed_weight: float = 0.2  # of the cross-entropy of whether the mouth is closed; 0: it is closed by least squares alone
     following_weight: float = 0.2  # of what opening and width lack to follow the true ones, whatever their size
     recorded: float = 0.3  # share of a batch that is heard as it was recorded, not in another throat and room
     silence: float = 0.1  # share of a batch in which nobody speaks
@@ -79,6 +79,8 @@ class Audio2LandmarkTraining(lightning.LightningModule):
         self.network: Audio2Landmark | Sliced
         if config.network == "streaming":
             self.network = Audio2Landmark(width, config.units, config.layers, config.motions, config.dropout)
+            if not config.closed_weight:
+                self.network.never_sure()
         else:
             self.network = Sliced(width, config.compress, config.heads, config.units, config.dropout)
         self._validation = validation
@@ -128,15 +130,15 @@ class Audio2LandmarkTraining(lightning.LightningModule):
         understood, _state = self.network.listen(self.hear(heard))
         if "voices" in batch:
             phones = self.config.phones_weight * self._phones_missed(understood, spoken, silent[:, 0, 0])
-        loss = self.lost(*self.network.told(understood[: len(mel)]), face, closed(face), weight)
-        self.log_dict({"train_loss": loss, "train_phones": phones})
-        return loss + phones
+        predicted, log_odds = self.network.told(understood[: len(mel)])
+        loss, doubt = self.missed(predicted, face, weight), self.doubt(log_odds, closed(face), weight)
+        self.log_dict({"train_loss": loss, "train_closed": doubt, "train_phones": phones})
+        return loss + doubt + phones
 
-    def lost(self, predicted: Tensor, log_odds: Tensor, face: Tensor, shut: Tensor, weight: Tensor) -> Tensor:
-        """predicted, face (batch, time, 468, 3) cm; log_odds of a closed mouth, how far it is shut (0..1), weight (batch, time)
-        -> the loss."""
-        doubt = binary_cross_entropy_with_logits(log_odds.float(), shut, reduction="none")
-        return self.missed(predicted, face, weight) + self.config.closed_weight * (doubt * weight).sum() / weight.sum()
+    def doubt(self, log_odds: Tensor, shut: Tensor, weight: Tensor) -> Tensor:
+        """log_odds of a closed mouth, how far it is shut (0..1), weight (batch, time) -> the weighted cross-entropy."""
+        entropy = binary_cross_entropy_with_logits(log_odds.float(), shut, reduction="none")
+        return self.config.closed_weight * (entropy * weight).sum() / weight.sum()
 
     def missed(self, predicted: Tensor, face: Tensor, weight: Tensor) -> Tensor:
         """predicted, face (batch, time, 468, 3) cm, weight (batch, time) -> how far the one is from the other.
@@ -240,7 +242,8 @@ def fitted(
     for pack in map(Path, config.voices):
         if not sound.phones_of(pack).exists():
             raise BadInputError(f"{pack}: its phones are not known. Prepare it with --transcripts, or leave it out of voices.")
-    part: dict[str, Any] = {key: fit.share(key, getattr(config, key), devices) for key in ("batch", "draws", "voices_batch")}
+    shared = ["batch", "draws", *(["voices_batch"] if config.voices else [])]
+    part: dict[str, Any] = {key: fit.share(key, getattr(config, key), devices) for key in shared}
     fit.begin(output, asdict(config), resume)
     lightning.seed_everything(config.seed)
     module = Audio2LandmarkTraining(config, apc.load(apc_run / "network.pt"), validation.sample(VALIDATED))
@@ -298,6 +301,9 @@ def load(run: Path, apc_run: Path) -> Audio2LandmarkTraining:
     if saved["apc"] != representation.digest():
         raise BadInputError(f"{run}: was not trained over {apc_run}. Name with --apc the run that it was trained over.")
     module = Audio2LandmarkTraining(Audio2LandmarkConfig(**saved["config"]), representation)
-    module.network.load_state_dict(saved["state"])
+    try:
+        module.network.load_state_dict(saved["state"])
+    except RuntimeError as error:
+        raise BadInputError(f"{run}: was trained by another version, whose network is another. Train it anew.") from error
     module.static = saved["static"]
     return module.eval()

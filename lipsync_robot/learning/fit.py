@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import signal
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -63,12 +64,12 @@ def run(
         enable_model_summary=False,
         num_sanity_val_steps=0,  # each counts as all of the validation
     )
+    if not trainer.is_global_zero:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first one ends them; on their own they would pull it down
     last = output / "last.ckpt"
     try:
         trainer.fit(module, training, validation, ckpt_path=str(last) if resume and last.exists() else None)
     except SystemExit:  # which Lightning makes of Ctrl-C
-        if not trainer.is_global_zero:
-            raise
         whole = f"{trainer.current_epoch} of {epochs} epochs are whole; --resume goes on from there"
         print(f" stopped: {whole if last.exists() else 'before the first epoch was whole'}", file=sys.stderr)
         raise KeyboardInterrupt from None
@@ -139,7 +140,7 @@ def share(setting: str, value: int, devices: int) -> int:
     """What each of the devices takes of the value of a setting. Raises BadInputError."""
     there = torch.cuda.device_count() or devices
     if devices > there:
-        raise BadInputError(f"--devices {devices}: this machine has {there}. Give at most so many.")
+        raise BadInputError(f"--devices {devices}: this machine has {there} GPUs. Give at most so many.")
     if value % devices:
         raise BadInputError(
             f"--devices {devices}: {setting} {value} cannot be shared evenly among them. Change one of the two."
@@ -162,7 +163,8 @@ def begin(run: Path, settings: dict[str, Any], resume: bool) -> None:
     elif any(run.glob("*.ckpt")) or (run / "network.pt").exists():
         raise BadInputError(f"{run}: holds a training already. --resume goes on with it; name another --output for a new one.")
     run.mkdir(parents=True, exist_ok=True)
-    noted.write_text(json.dumps(settings, indent=2))
+    if not noted.exists() or json.loads(noted.read_text()) != settings:  # once: other devices read it at the same time
+        noted.write_text(json.dumps(settings, indent=2))
 
 
 def saved(network: Path) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from ..face.landmarks import LOWER_LIP, POINTS, UPPER_LIP
 from ..vision.expression import INPUT_FRAMES
 from .phones import PHONES
 
-SURE, STEEP = 1.5, 2.0  # log-odds of a closed mouth at which it is closed half-way, and how much more closes it all the way
+SURE = 1.5  # log-odds of a closed mouth at which it is closed half-way
+STEEP = 2.0  # how sharply around that, per unit of log-odds
+NEVER = -20.0  # log-odds
 
 
 class APC(nn.Module):
@@ -65,6 +67,13 @@ class Audio2Landmark(nn.Module):
         self.gru = nn.GRU(units, units, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
         self.leave = nn.Sequential(nn.Dropout(dropout), nn.Linear(units, units), nn.GELU(), nn.Linear(units, motions + 1))
         self.phones = nn.Linear(units, len(PHONES))
+
+    def never_sure(self) -> None:
+        """Has it leave every mouth as least squares have it, until it learns otherwise."""
+        last = self.leave[-1]
+        assert isinstance(last, nn.Linear)
+        with torch.no_grad():
+            last.weight[-1], last.bias[-1] = 0.0, NEVER
 
     def listen(self, heard: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """heard (batch, time, heard) -> what is understood of it (batch, time, units), state."""

@@ -64,19 +64,19 @@ class MotorDriverNode(common.Managed):
         self.driver = Driver(self._robot, lambda: buses.open_bus(self._robot, port), time.monotonic())
         self.punctuality = Punctuality(self._params.deadline_s)
         self._claim = common.only_one(self)
-        self._stop = EmergencyStop(self, self.driver.guard.emergency_stop)
         self._said, self._ticked = "", 0.0
         self._came = self._next = 0.0  # when the last command that was sent at once came, and when another may
         self._told: Health | None = None
-        self._told_stopped: bool | None = None
         self._sent = self.create_publisher(JointState, "motor/sent", common.MOTION)
         self._measured = self.create_publisher(JointState, "motor/measured", common.MOTION)
         self._stopped = self.create_publisher(Bool, "motor/stopped", common.STATE)
+        self._stopped.publish(Bool(data=False))
+        self._stop = EmergencyStop(self, self._freeze)
         self._void = Void(self, self._go_home_at_once)
         self.create_subscription(MotorCommand, "motor/command", self._on_command, common.MOTION)
         self._timer = self.create_timer(1 / self._params.rate_hz, self._on_time)
         self._timer.cancel()  # until it is configured
-        self._offer("reset", lambda driver: driver.guard.reset(time.monotonic()))
+        self._offer("reset", lambda _: self._thaw())
         self._offer("go_home", lambda _: self._go_home_at_once())
         self._offer("reboot", lambda driver: driver.reboot())
         self.create_service(SetBool, "motor/torque", self._on_torque)
@@ -164,6 +164,15 @@ class MotorDriverNode(common.Managed):
             precedence.take(0)  # what comes after, such as a film, can wait
         super().destroy_node()
 
+    def _freeze(self) -> None:
+        """By the emergency stop's own thread."""
+        self.driver.guard.emergency_stop()
+        self._stopped.publish(Bool(data=True))
+
+    def _thaw(self) -> None:
+        self.driver.guard.reset(time.monotonic())
+        self._stopped.publish(Bool(data=False))
+
     def _go_home_at_once(self) -> None:
         self.driver.go_home()
         self._hurry()
@@ -246,9 +255,6 @@ class MotorDriverNode(common.Managed):
         if self.driver.health is not self._told:
             self._told = self.driver.health
             self._tell(self._told)
-        if self.driver.guard.stopped is not self._told_stopped:
-            self._told_stopped = self.driver.guard.stopped
-            self._stopped.publish(Bool(data=self._told_stopped))
         if sent is None:
             return
         wired = self.now()

@@ -140,7 +140,7 @@ class SayNode(common.Configured):
         if asked.interrupt and self._requests:
             self._recall("interrupted by a newer request.")
         self._requests.append(request)
-        if self._frozen:
+        if self._frozen and self.count_publishers("motor/stopped"):  # not by a driver that has gone
             self._answer(request, FROZEN)
             return
         self._tell(request)

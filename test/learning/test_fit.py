@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -102,7 +103,7 @@ def test_the_best_epoch_is_kept_and_not_the_last(tmp_path: Path) -> None:
 
 
 TOGETHER = """
-import json, os, sys
+import json, sys
 from pathlib import Path
 import lightning, torch
 from torch.utils.data import DataLoader, RandomSampler
@@ -110,29 +111,41 @@ from lipsync_robot.learning import fit
 from test_fit import Line
 
 class Told(Line):
-    def on_train_end(self):
+    def on_train_start(self):
+        if self.global_rank:
+            self._stop_after = None  # Ctrl-C is for the first one, which ends the other
+
+    def on_train_epoch_end(self):
         told = {"seen": self.seen, "number": self.number.item()}
         Path(f"{self.global_rank}.json").write_text(json.dumps(told))
 
 lightning.seed_everything(0)
+resume = sys.argv[1:] == ["--resume"]
 numbers = torch.arange(8.0)[:, None]
 loader = DataLoader(numbers, 2, sampler=RandomSampler(numbers, num_samples=4))
-fit.run(Told([0.2, 0.1], None), loader, DataLoader([0]), Path("run"), 2, "figure", precision="32-true", devices=2)
+told = Told([0.4, 0.3, 0.2, 0.1], None if resume else 2)
+fit.run(told, loader, DataLoader([0]), Path("run"), 4, "figure", resume=resume, precision="32-true", devices=2)
 print("came back")
 """
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU, and may have only one")
-def test_two_devices_draw_by_chances_of_their_own_and_learn_the_same(tmp_path: Path) -> None:
+def test_two_devices_draw_by_chances_of_their_own_and_learn_the_same_also_when_they_go_on(tmp_path: Path) -> None:
     (tmp_path / "together.py").write_text(TOGETHER)
-    command, places = [sys.executable, "together.py"], {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-    ended = subprocess.run(command, cwd=tmp_path, env=places, capture_output=True, text=True, timeout=300, check=False)
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.count("came back") == 1
-    one, other = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
-    assert one["number"] == other["number"] != 0
-    assert [len(epoch) for epoch in one["seen"] + other["seen"]] == [4] * 4
-    assert np.intersect1d(one["seen"], other["seen"]).size == 0
+    drawn: list[float] = []
+    for arguments, end, says in (([], -signal.SIGINT, "2 of 4 epochs are whole"), (["--resume"], 0, "came back")):
+        ended = together(tmp_path, *arguments)
+        assert ended.returncode == end, ended.stderr
+        assert (ended.stdout + ended.stderr).count(says) == 1
+        one, other = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
+        assert one["number"] == other["number"] != 0
+        drawn += np.ravel([one["seen"], other["seen"]]).tolist()
+    assert len(drawn) == len(set(drawn)) == 4 * 2 * 4  # epochs, devices, numbers
+
+
+def together(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    command, places = [sys.executable, "together.py", *arguments], {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    return subprocess.run(command, cwd=folder, env=places, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_a_batch_is_shared_evenly_or_not_at_all() -> None:

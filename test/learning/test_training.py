@@ -120,6 +120,10 @@ def test_voices_without_faces_are_learned_from_beside_faces(
     assert min(right[spoken[: -config.lookahead] == phone].mean() for phone in set(spoken.tolist())) > 0.6
     again = audio2landmark.load(tmp_path, apc_run)
     assert_allclose(again.predict(mel[:50]), trained.predict(mel[:50]), atol=1e-5)
+    for clip in clips.load_split(corpus, prepared, "train"):
+        log_odds = told_closed(trained, clip.mel)[config.lookahead :]
+        shut = audio2landmark.closed(torch.from_numpy(clip.displacement)[None])[0, : len(log_odds)].numpy()
+        assert log_odds[shut > 0.9].mean() > log_odds[shut < 0.1].mean() + 0.5
 
 
 def test_a_person_is_adapted_to(corpus: Path, prepared: Path, apc_run: Path, tmp_path: Path) -> None:
@@ -136,6 +140,14 @@ def test_a_person_is_adapted_to(corpus: Path, prepared: Path, apc_run: Path, tmp
     assert after["aperture_r"] > before["aperture_r"]
     with pytest.raises(BadInputError, match="no clip to adapt to"):
         adapt.adapted(module, clips.Clips([]))
+    sliced = audio2landmark.Audio2LandmarkTraining(replace(config, network="sliced"), module.representation)
+    with pytest.raises(BadInputError, match=r"A sliced network .* cannot be adapted"):
+        adapt.adapted(sliced, learned)
+    saved = torch.load(tmp_path / "network.pt", weights_only=True)
+    saved["state"]["leave.3.bias"] = torch.zeros(4)
+    torch.save(saved, tmp_path / "network.pt")
+    with pytest.raises(BadInputError, match=r"was trained by another version, .* Train it anew"):
+        audio2landmark.load(tmp_path, apc_run)
 
 
 def test_who_is_adapted_to_does_not_change_what_other_voices_say(
@@ -150,11 +162,20 @@ def test_who_is_adapted_to_does_not_change_what_other_voices_say(
     )  # fmt: skip
     module = audio2landmark.train(config, apc_run, tmp_path, resume=False)
     learned = clips.load_split(corpus, prepared, "val")
-    before = module.predict(other)
-    remembering = adapt.adapted(module, learned).predict(other)
+    before, sure = module.predict(other), told_closed(module, other)
+    remembering = adapt.adapted(module, learned)
     module.config = replace(config, voices=[])
-    forgetting = adapt.adapted(module, learned).predict(other)
-    assert np.abs(remembering - before).mean() < 0.8 * np.abs(forgetting - before).mean()
+    forgetting = adapt.adapted(module, learned)
+    kept, lost = (np.abs(each.predict(other) - before).mean() for each in (remembering, forgetting))
+    assert kept < 0.8 * lost
+    kept, lost = (np.abs(told_closed(each, other) - sure).mean() for each in (remembering, forgetting))
+    assert kept < 0.8 * lost
+
+
+def told_closed(module: audio2landmark.Audio2LandmarkTraining, mel: np.ndarray) -> np.ndarray:
+    """mel (hops, 80) dB -> log-odds of a closed mouth (hops,)."""
+    with torch.no_grad():
+        return module.told(torch.from_numpy(mel)[None])[1][0].numpy()
 
 
 def test_astray_is_a_mouth_that_moves_at_another_time_and_not_one_that_moves_less() -> None:
@@ -182,6 +203,13 @@ def test_a_mouth_counts_as_closed_by_how_far_it_opens_within_the_stretch() -> No
     assert (shut[2] > 0.9).all()
 
 
+def test_doubt_is_less_for_who_tells_a_closed_mouth_and_counts_only_what_is_there() -> None:
+    module = audio2landmark.Audio2LandmarkTraining(audio2landmark.Audio2LandmarkConfig([], [], units=8), APC(8, 1))
+    shut, counts = torch.tensor([[1.0, 1.0, 0.0, 0.0]]), torch.tensor([[1.0, 1.0, 1.0, 0.0]])
+    right, wrong = torch.tensor([[5.0, 5.0, -5.0, 5.0]]), torch.tensor([[5.0, -5.0, 5.0, 5.0]])
+    assert module.doubt(right, shut, counts) < 0.01 < module.doubt(wrong, shut, counts)
+
+
 def test_where_it_is_sure_the_network_closes_the_mouth_and_leaves_the_rest_of_the_face_as_it_is() -> None:
     torch.manual_seed(0)
     network = Audio2LandmarkNetwork(80, units=16, layers=1, motions=6, dropout=0.0).eval()
@@ -207,6 +235,15 @@ def test_where_it_is_sure_the_network_closes_the_mouth_and_leaves_the_rest_of_th
     assert_allclose(sure[stays], asked[stays], atol=1e-5)
     moved = (sure - asked).flatten(0, 1).flatten(1)
     assert torch.linalg.matrix_rank(moved, rtol=1e-4) == 1  # by one motion, that of an opening mouth
+
+
+def test_without_weight_nobody_is_sure() -> None:
+    config = audio2landmark.Audio2LandmarkConfig([], [], hears="mel", units=8, motions=2, closed_weight=0.0)
+    module = audio2landmark.Audio2LandmarkTraining(config, APC(8, 1)).eval()
+    module.network.basis = torch.randn(2, 468 * 3)
+    mel = torch.randn(1, 20, 80)
+    with torch.no_grad():
+        assert_allclose(module(mel), module.told(mel)[0], atol=1e-5)
 
 
 VARIANTS = comparisons.variants(resource("config/train/ablations.yaml"))
