@@ -51,7 +51,7 @@ class Audio2LandmarkConfig:
     lips_weight: float = 4.0  # of the lips' and jaw's squared error against the rest of the face
     aperture_weight: float = 1.0  # of the squared error of the mouth opening
     closure_weight: float = 1.5  # of what a nearly closed mouth counts more than an open one
-    closed_weight: float = 0.2  # of the cross-entropy of whether the mouth is closed; 0: it is closed by least squares alone
+    closed_weight: float = 0.2  # of the cross-entropy of whether the mouth is closed; 0: that is not told
     following_weight: float = 0.2  # of what opening and width lack to follow the true ones, whatever their size
     recorded: float = 0.3  # share of a batch that is heard as it was recorded, not in another throat and room
     silence: float = 0.1  # share of a batch in which nobody speaks
@@ -78,9 +78,8 @@ class Audio2LandmarkTraining(lightning.LightningModule):
         width = sum(heard[part] for part in config.hears.split("+"))
         self.network: Audio2Landmark | Sliced
         if config.network == "streaming":
-            self.network = Audio2Landmark(width, config.units, config.layers, config.motions, config.dropout)
-            if not config.closed_weight:
-                self.network.never_sure()
+            closes = config.closed_weight > 0
+            self.network = Audio2Landmark(width, config.units, config.layers, config.motions, config.dropout, closes)
         else:
             self.network = Sliced(width, config.compress, config.heads, config.units, config.dropout)
         self._validation = validation

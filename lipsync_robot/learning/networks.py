@@ -10,8 +10,7 @@ from ..face.landmarks import LOWER_LIP, POINTS, UPPER_LIP
 from ..vision.expression import INPUT_FRAMES
 from .phones import PHONES
 
-SURE = 1.5  # log-odds of a closed mouth at which it is closed half-way
-STEEP = 2.0  # how sharply around that, per unit of log-odds
+STEEP = 3.0  # how sharply a mouth closes around even odds that it is closed, per unit of log-odds
 NEVER = -20.0  # log-odds
 
 
@@ -52,28 +51,22 @@ class Audio2Landmark(nn.Module):
     Stands in for seed 001's sliced LSTM with attention: it carries its state, so that a hop costs one step. It may learn to
     tell phones besides, so that voices without a face keep it from learning one face's voice by heart.
 
-    The least squares of an uncertain closure is a mouth half open. So it tells besides whether the mouth is closed, and closes
-    it where it is sure.
+    The least squares of an uncertain closure is a mouth half open. So it may learn to tell besides whether the mouth is closed,
+    and closes it where that is more likely than not.
     """
 
     basis: Tensor
 
-    def __init__(self, heard: int, units: int, layers: int, motions: int, dropout: float) -> None:
-        """heard: numbers a hop, of whatever it listens to."""
+    def __init__(self, heard: int, units: int, layers: int, motions: int, dropout: float, closes: bool = False) -> None:
+        """heard: numbers a hop, of whatever it listens to; closes: whether it tells of closed mouths."""
         super().__init__()
+        self.closes = closes
         # cm, the data's principal motions, each as large as it usually is
         self.register_buffer("basis", torch.zeros(motions, POINTS * 3))
         self.enter = nn.Sequential(nn.Linear(heard, units), nn.GELU(), nn.Dropout(dropout))
         self.gru = nn.GRU(units, units, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
-        self.leave = nn.Sequential(nn.Dropout(dropout), nn.Linear(units, units), nn.GELU(), nn.Linear(units, motions + 1))
+        self.leave = nn.Sequential(nn.Dropout(dropout), nn.Linear(units, units), nn.GELU(), nn.Linear(units, motions + closes))
         self.phones = nn.Linear(units, len(PHONES))
-
-    def never_sure(self) -> None:
-        """Has it leave every mouth as least squares have it, until it learns otherwise."""
-        last = self.leave[-1]
-        assert isinstance(last, nn.Linear)
-        with torch.no_grad():
-            last.weight[-1], last.bias[-1] = 0.0, NEVER
 
     def listen(self, heard: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """heard (batch, time, heard) -> what is understood of it (batch, time, units), state."""
@@ -82,18 +75,21 @@ class Audio2Landmark(nn.Module):
     def told(self, understood: Tensor) -> tuple[Tensor, Tensor]:
         """-> displacement (batch, time, 468, 3) cm by least squares, log-odds of a closed mouth (batch, time)."""
         motions, closed = self._motions(understood)
-        return self._displacement(motions), closed[..., 0]
+        return self._displacement(motions), closed[..., 0] if self.closes else torch.full_like(motions[..., 0], NEVER)
 
     def forward(self, heard: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """heard (batch, time, heard) -> displacement (batch, time, 468, 3) cm of a mouth that closes, state."""
         understood, state = self.listen(heard, state)
         motions, closed = self._motions(understood)
-        opening = _opens(self.basis)
-        opens = (motions @ opening[:, None]).clamp_min(0) / opening.square().sum().clamp_min(1e-9)
-        return self._displacement(motions - torch.sigmoid(STEEP * (closed - SURE)) * opens * opening), state
+        if self.closes:
+            opening = _opens(self.basis)
+            opens = (motions @ opening[:, None]).clamp_min(0) / opening.square().sum().clamp_min(1e-9)
+            motions = motions - torch.sigmoid(STEEP * closed) * opens * opening
+        return self._displacement(motions), state
 
     def _motions(self, understood: Tensor) -> tuple[Tensor, Tensor]:
-        motions, closed = self.leave(understood).split([len(self.basis), 1], dim=-1)
+        """-> how much of each motion (batch, time, motions), log-odds (batch, time, 1), or (batch, time, 0)."""
+        motions, closed = self.leave(understood).split([len(self.basis), int(self.closes)], dim=-1)
         return motions, closed
 
     def _displacement(self, motions: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from lipsync_robot.face.landmarks import CANONICAL, aperture
 from lipsync_robot.inference import MADE_OF, ModelError, Network, light
 from lipsync_robot.learning import costs, export
 from lipsync_robot.learning.finished import TOLERANCE, to_onnx
-from lipsync_robot.learning.networks import APC, SLICE, SURE, Audio2Landmark
+from lipsync_robot.learning.networks import APC, SLICE, Audio2Landmark
 from lipsync_robot.resources import resource
 from lipsync_robot.speech.audio2landmark import Audio2Landmark as Speaking
 from lipsync_robot.speech.audio2landmark import apc_of
@@ -33,10 +33,9 @@ def mel(speech: np.ndarray) -> np.ndarray:
 def networks(mel: np.ndarray) -> tuple[APC, Audio2Landmark]:
     """Small and untrained, with a mouth that moves by about a centimetre."""
     torch.manual_seed(0)
-    representation, network = APC(units=96, layers=2).eval(), Audio2Landmark(96 + BANDS, 64, 2, 8, dropout=0.0).eval()
+    representation, network = APC(units=96, layers=2).eval(), Audio2Landmark(96 + BANDS, 64, 2, 8, 0.0, closes=True).eval()
     representation.mean, representation.std = torch.from_numpy(mel).mean(0), torch.from_numpy(mel).std(0)
     network.basis = 4 * torch.randn(network.basis.shape)
-    network.leave[-1].bias.data[-1] = SURE  # so that what closes it does something
     return representation, network
 
 
@@ -230,9 +229,10 @@ def test_a_click_is_no_speech_to_compare_on(runs: Path, make_sound, tmp_path: Pa
 def test_joined_runs_answer_with_their_mean(networks, runs: Path, recording: Path, mel: np.ndarray, tmp_path: Path) -> None:
     representation, network = networks
     torch.manual_seed(1)
-    other = Audio2Landmark(BANDS, 64, 1, 8, dropout=0.0).eval()  # hears mel alone
+    other = Audio2Landmark(BANDS, 64, 1, 8, dropout=0.0).eval()  # hears mel alone, and tells of no closed mouth
     other.basis = network.basis.clone()
     config = {"corpora": [], "prepared": [], "hears": "mel", "units": 64, "layers": 1, "motions": 8, "lookahead": LOOKAHEAD}
+    config |= {"closed_weight": 0.0}
     saved = {"config": config, "state": other.state_dict(), "static": torch.zeros(468, 3), "apc": representation.digest()}
     (tmp_path / "other").mkdir()
     torch.save(saved, tmp_path / "other/network.pt")

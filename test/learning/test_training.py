@@ -212,7 +212,7 @@ def test_doubt_is_less_for_who_tells_a_closed_mouth_and_counts_only_what_is_ther
 
 def test_where_it_is_sure_the_network_closes_the_mouth_and_leaves_the_rest_of_the_face_as_it_is() -> None:
     torch.manual_seed(0)
-    network = Audio2LandmarkNetwork(80, units=16, layers=1, motions=6, dropout=0.0).eval()
+    network = Audio2LandmarkNetwork(80, units=16, layers=1, motions=6, dropout=0.0, closes=True).eval()
     network.basis = torch.randn(6, 468 * 3)
     heard = 5 * torch.randn(1, 50, 80)
 
@@ -237,7 +237,7 @@ def test_where_it_is_sure_the_network_closes_the_mouth_and_leaves_the_rest_of_th
     assert torch.linalg.matrix_rank(moved, rtol=1e-4) == 1  # by one motion, that of an opening mouth
 
 
-def test_without_weight_nobody_is_sure() -> None:
+def test_who_does_not_tell_of_closed_mouths_closes_none() -> None:
     config = audio2landmark.Audio2LandmarkConfig([], [], hears="mel", units=8, motions=2, closed_weight=0.0)
     module = audio2landmark.Audio2LandmarkTraining(config, APC(8, 1)).eval()
     module.network.basis = torch.randn(2, 468 * 3)
