@@ -59,6 +59,8 @@ def prepare(
     if corpus.has_video(folder):
         from ..learning import prepare as talking
 
+        if transcripts:
+            raise BadInputError(f"{folder}: holds videos. --transcripts are for voices without faces: leave it out.")
         choice = talking.Choice(centerness, shakiness, top, shard_size)
         found = talking.prepare(folder, output, choice, workers, scheduler)
         console.print(f" kept    {found.kept} clips, {found.hours:.2f} h")

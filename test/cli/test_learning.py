@@ -141,6 +141,10 @@ def test_a_mapping_is_learned_of_those_people_whom_the_corpus_names_for_it(here:
     [
         (["data", "prepare", "nowhere", "--output", "x"], "nowhere: no such folder"),
         (["data", "prepare", ".", "--output", "x"], "holds no video and no sound"),
+        (
+            ["data", "prepare", "films", "--output", "x", "--transcripts", "bad.yaml"],
+            "--transcripts are for voices without faces",
+        ),
         (["train", "apc", "nowhere.yaml"], "nowhere.yaml: no such file"),
         (["train", "apc", "bad.yaml"], "unknown setting 'epochz'. Did you mean 'epochs'?"),
         (["babble", "--source", "dream"], "is not one of 'camera', 'grey', 'exact'"),
@@ -150,6 +154,8 @@ def test_a_mapping_is_learned_of_those_people_whom_the_corpus_names_for_it(here:
 )
 def test_a_mistake_is_one_sentence(here: Callable, tmp_path: Path, arguments: list[str], says: str) -> None:
     (tmp_path / "bad.yaml").write_text("data: []\nepochz: 3\n")
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films/one.mp4").touch()
     ended = here(tmp_path, *arguments)
     assert ended.returncode == 2
     assert says in ended.stderr
