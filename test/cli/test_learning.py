@@ -140,7 +140,7 @@ def test_a_mapping_is_learned_of_those_people_whom_the_corpus_names_for_it(here:
     ("arguments", "says"),
     [
         (["data", "prepare", "nowhere", "--output", "x"], "nowhere: no such folder"),
-        (["data", "prepare", ".", "--output", "x"], "holds no video and no sound"),
+        (["data", "prepare", "nothing", "--output", "x"], "holds no video and no sound"),
         (
             ["data", "prepare", "films", "--output", "x", "--transcripts", "bad.yaml"],
             "--transcripts are for voices without faces",
@@ -154,6 +154,7 @@ def test_a_mapping_is_learned_of_those_people_whom_the_corpus_names_for_it(here:
 )
 def test_a_mistake_is_one_sentence(here: Callable, tmp_path: Path, arguments: list[str], says: str) -> None:
     (tmp_path / "bad.yaml").write_text("data: []\nepochz: 3\n")
+    (tmp_path / "nothing").mkdir()
     (tmp_path / "films").mkdir()
     (tmp_path / "films/one.mp4").touch()
     ended = here(tmp_path, *arguments)
