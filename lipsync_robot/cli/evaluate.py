@@ -203,6 +203,8 @@ def adaptation(
         times = ("before", "after")
         both = {f"{name} {when}": figures for when in times for name, figures in result[when]["speakers"].items()}
         _compare({when: result[when]["overall"] for when in times} | dict(sorted(both.items())), False)
+        low, high = result["gained_interval"]["aperture_r"]
+        wide_console().print(f" aperture_r gains {low:+.3f}…{high:+.3f} in 95 of 100 other draws of clips")
         _show_left_out(wide_console(), result)
 
 

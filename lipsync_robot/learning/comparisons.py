@@ -108,7 +108,8 @@ def _trained(config: Audio2LandmarkConfig, apc_run: Path, run: Path, data: Data)
 
 
 def adaptation(runs: list[Path], apc_run: Path, data: Clips, seconds: float) -> dict[str, Any]:
-    """What adapting to a person's first seconds brings on their other clips -> before and after, overall and by person.
+    """What adapting to a person's first seconds brings on their other clips -> before and after, overall and by person, and
+    the interval of what is gained.
 
     runs: that answer with their mean; left_out: sentences, about people who have no other clip.
     """
@@ -134,7 +135,8 @@ def adaptation(runs: list[Path], apc_run: Path, data: Clips, seconds: float) -> 
         }
         for when, found in scored.items()
     }
-    return figures | {"left_out": left_out}
+    gained = evaluation.interval(scored["after"], persons, scored["before"])
+    return figures | {"gained_interval": gained, "left_out": left_out}
 
 
 def _mean_prediction(speakers: list[Audio2LandmarkTraining], clip: Clip) -> np.ndarray:

@@ -92,17 +92,24 @@ def overall(scored: list[Score]) -> dict[str, float]:
     return _means([scored], np.ones((1, 1)))[0]
 
 
-def interval(scored: list[Score], persons: list[str]) -> dict[str, list[float]]:
-    """[low, high] of every overall figure: 95 % of what other draws of clips would give.
+def interval(scored: list[Score], persons: list[str], than: list[Score] | None = None) -> dict[str, list[float]]:
+    """[low, high] of every overall figure, or of how much it is more than that of others on the same clips: 95 % of what other
+    draws of clips would give.
 
     Clips of one person are alike, so whole persons are drawn where there are at least five.
     """
+    means, less = _drawn(scored, persons), _drawn(than, persons) if than else None
+    return {name: np.percentile(means[name] - less[name] if less else means[name], [2.5, 97.5]).tolist() for name in means}
+
+
+def _drawn(scored: list[Score], persons: list[str]) -> dict[str, np.ndarray]:
+    """(DRAWS,) of every overall figure; the same draws for the same clips."""
     clusters = [[each] for each in scored]
     if len(set(persons)) >= FEWEST_PERSONS:
         clusters = list(_grouped(persons, scored).values())
     drawn = np.random.default_rng(0).multinomial(len(clusters), np.full(len(clusters), 1 / len(clusters)), size=DRAWS)
     means = _means(clusters, drawn)
-    return {name: np.percentile([mean[name] for mean in means], [2.5, 97.5]).tolist() for name in means[0]}
+    return {name: np.array([mean[name] for mean in means]) for name in means[0]}
 
 
 def _means(clusters: list[list[Score]], weights: np.ndarray) -> list[dict[str, float]]:

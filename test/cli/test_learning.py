@@ -75,6 +75,7 @@ def test_voices_become_a_representation_and_clips_a_face_over_it(
     compared = here(tmp_path, *brought)
     assert compared.returncode == 0, compared.stderr
     assert re.search(r"^ *a after", compared.stdout, re.MULTILINE)
+    assert "aperture_r gains " in compared.stdout
     assert "left out b: no clip beyond the first 1 s" in compared.stdout
     nobody = here(tmp_path, *brought[:-1], "9")
     assert nobody.returncode == 2

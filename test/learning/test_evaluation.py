@@ -86,6 +86,9 @@ def test_an_interval_is_as_wide_as_the_mean_is_uncertain(data: list[Clip]) -> No
     by_clip = evaluation.interval(scored, ["same"] * 100)["D_P"]
     assert_allclose([np.ptp(by_person) / 2, np.ptp(by_clip) / 2], expected, rtol=0.1)
     assert by_person[0] < 0.5 < by_person[1]
+    better = [each._replace(figures={"D_P": each.figures["D_P"] + 0.01}) for each in scored]
+    gained = evaluation.interval(better, ["same"] * 100, scored)["D_P"]
+    assert_allclose(gained, 0.01)  # by everybody: what differs between people is no doubt of it
 
 
 def test_chance_is_the_same_person_saying_something_else(data: list[Clip]) -> None:
